@@ -1,0 +1,20 @@
+# The one list of source files. Other build systems may read it: one file per line, no logic.
+
+# libpqi-core: freestanding, no allocation, no I/O, no OpenSSL.
+set(PQI_CORE_SOURCES
+    src/ct/ct.c
+    src/ct/wipe.c
+    src/base/status.c
+)
+
+# libpqi: the sans-I/O rest: state, identity, sessions, protocols.
+set(PQI_PQI_SOURCES
+)
+
+# libpqi-host: Linux port: OpenSSL, files, SQLite, MQTT.
+set(PQI_HOST_SOURCES
+)
+
+# The command line tool.
+set(PQI_CLI_SOURCES
+)

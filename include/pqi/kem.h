@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Key encapsulation: constant descriptors and one checked front door.
+ *
+ * A descriptor is an immutable table of sizes and functions. A program links only the algorithms
+ * whose descriptors it names. All functions are thread-safe: they touch only their arguments.
+ *
+ * `tmp` is scratch memory of at least alg->tmp_len bytes, 8-aligned; it is wiped before return. */
+#ifndef PQI_KEM_H
+#define PQI_KEM_H
+
+#include <pqi/span.h>
+#include <pqi/status.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PQI_ALG_NOT_STANDARD 0x01u /* offered for study or interoperability; policy can forbid it */
+
+/* Largest sizes over all KEMs of this library, bytes. */
+#define PQI_KEM_MAX_PK   1568u
+#define PQI_KEM_MAX_SK   3168u
+#define PQI_KEM_MAX_SEED 64u
+#define PQI_KEM_MAX_CT   1568u
+#define PQI_KEM_SS       32u
+
+/* Algorithm ids on the wire and in certificates: docs/spec/registry.md. */
+#define PQI_KEM_ID_ML_KEM_512  0x0001u
+#define PQI_KEM_ID_ML_KEM_768  0x0002u
+#define PQI_KEM_ID_ML_KEM_1024 0x0003u
+
+typedef struct pqi_kem {
+    const char *name; /* "ML-KEM-768" */
+    uint16_t id;      /* PQI_KEM_ID_* */
+    uint8_t level;    /* NIST security category, 1..5 */
+    uint8_t flags;    /* PQI_ALG_* */
+    uint32_t pk_len, sk_len, seed_len, ct_len, coins_len; /* bytes; the shared secret has 32 */
+    uint32_t tmp_len;                                     /* bytes of scratch, all operations */
+    /* Lengths are those above; arguments were checked by the front door. Secrets in `tmp` and on
+     * the stack are wiped. */
+    pqi_status (*keygen)(uint8_t *pk, uint8_t *sk, const uint8_t *seed, void *tmp);
+    pqi_status (*encaps)(
+        uint8_t *ct, uint8_t *ss, const uint8_t *pk, const uint8_t *coins, void *tmp);
+    pqi_status (*decaps)(uint8_t *ss, const uint8_t *ct, const uint8_t *sk, void *tmp);
+    pqi_status (*check_pk)(const uint8_t *pk, void *tmp);
+    pqi_status (*check_sk)(const uint8_t *sk, void *tmp);
+} pqi_kem;
+
+/* ML-KEM, FIPS 203. seed = d || z (64 bytes, Algorithm 16), sk = the expanded decapsulation key,
+ * coins = m (32 bytes, Algorithm 17). */
+PQI_API extern const pqi_kem pqi_kem_ml_kem_512;
+PQI_API extern const pqi_kem pqi_kem_ml_kem_768;
+PQI_API extern const pqi_kem pqi_kem_ml_kem_1024;
+
+/* Derives a key pair from a seed; the same seed gives the same keys.
+ * pk   out  alg->pk_len bytes
+ * sk   out  alg->sk_len bytes, secret; wipe it when done
+ * seed in   alg->seed_len bytes, secret, uniformly random
+ * tmp  -    at least alg->tmp_len bytes, 8-aligned
+ * Time and addresses do not depend on the secret part of the key (the public rho of ML-KEM steers
+ * rejection sampling).
+ * PQI_OK; PQI_ERR_ARG: a length differs or a pointer is NULL; PQI_ERR_SPACE: tmp is too small. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_kem_keygen(
+    const pqi_kem *alg, pqi_span pk, pqi_span sk, pqi_cspan seed, pqi_span tmp);
+
+/* Makes a ciphertext and the shared secret in it for the holder of `pk`.
+ * ct    out  alg->ct_len bytes
+ * ss    out  PQI_KEM_SS bytes, secret; zero on error
+ * pk    in   alg->pk_len bytes, from the peer; checked (FIPS 203 section 7.2)
+ * coins in   alg->coins_len bytes, secret, uniformly random, never used twice
+ * PQI_OK; PQI_ERR_DECODE: pk fails the modulus check; PQI_ERR_ARG, PQI_ERR_SPACE as above. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_kem_encaps(
+    const pqi_kem *alg, pqi_span ct, pqi_span ss, pqi_cspan pk, pqi_cspan coins, pqi_span tmp);
+
+/* Recovers the shared secret of `ct`. An altered ciphertext is no error: implicit rejection gives a
+ * pseudorandom secret, and the failure shows where the secret is used.
+ * ss out PQI_KEM_SS bytes, secret; zero on error; ct in alg->ct_len bytes; sk in alg->sk_len bytes.
+ * Time and addresses depend neither on sk nor on whether ct is valid.
+ * PQI_OK; PQI_ERR_ARG: sk fails the hash check of FIPS 203 section 7.3, or as above. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_kem_decaps(
+    const pqi_kem *alg, pqi_span ss, pqi_cspan ct, pqi_cspan sk, pqi_span tmp);
+
+/* FIPS 203 section 7.2, encapsulation key check. PQI_OK; PQI_ERR_DECODE: length or modulus. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_kem_check_pk(const pqi_kem *alg, pqi_cspan pk, pqi_span tmp);
+
+/* FIPS 203 section 7.3, decapsulation key check. PQI_OK; PQI_ERR_ARG: length or hash. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_kem_check_sk(const pqi_kem *alg, pqi_cspan sk, pqi_span tmp);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
