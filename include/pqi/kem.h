@@ -30,10 +30,10 @@ extern "C" {
 #define PQI_KEM_ID_ML_KEM_1024 0x0003u
 
 typedef struct pqi_kem {
-    const char *name; /* "ML-KEM-768" */
-    uint16_t id;      /* PQI_KEM_ID_* */
-    uint8_t level;    /* NIST security category, 1..5 */
-    uint8_t flags;    /* PQI_ALG_* */
+    const char *name;                                     /* "ML-KEM-768" */
+    uint16_t id;                                          /* PQI_KEM_ID_* */
+    uint8_t level;                                        /* NIST security category, 1..5 */
+    uint8_t flags;                                        /* PQI_ALG_* */
     uint32_t pk_len, sk_len, seed_len, ct_len, coins_len; /* bytes; the shared secret has 32 */
     uint32_t tmp_len;                                     /* bytes of scratch, all operations */
     /* Lengths are those above; arguments were checked by the front door. Secrets in `tmp` and on

@@ -23,8 +23,8 @@ PQI_API PQI_MUST_CHECK pqi_status pqi_mldsa_mu(const pqi_sig *alg, uint8_t mu[PQ
 /* External mu: signs or verifies a 64-byte message representative. */
 PQI_API PQI_MUST_CHECK pqi_status pqi_mldsa_sign_mu(const pqi_sig *alg, pqi_span sig,
     size_t *sig_len, pqi_cspan sk, const uint8_t mu[PQI_MLDSA_MU], pqi_cspan rnd, pqi_span tmp);
-PQI_API PQI_MUST_CHECK pqi_status pqi_mldsa_verify_mu(const pqi_sig *alg, pqi_cspan pk,
-    const uint8_t mu[PQI_MLDSA_MU], pqi_cspan sig, pqi_span tmp);
+PQI_API PQI_MUST_CHECK pqi_status pqi_mldsa_verify_mu(
+    const pqi_sig *alg, pqi_cspan pk, const uint8_t mu[PQI_MLDSA_MU], pqi_cspan sig, pqi_span tmp);
 
 /* Algorithms 7 and 8: the message parts are M' as it is, without framing. For test vectors and for
  * protocols that do their own framing; everything else uses pqi_sig_sign(). */
