@@ -8,6 +8,12 @@ set(PQI_CORE_SOURCES
     src/prim/keccak/keccak.c
     src/prim/keccak/keccak_f1600.c
     src/prim/keccak/hash.c
+    src/prim/classic.c
+    src/prim/hkdf/hkdf.c
+    src/suite/algs.c
+    src/suite/suite_0001.c
+    src/suite/suite_0002.c
+    src/suite/suite_0004.c
 )
 
 # libpqi: the sans-I/O rest: state, identity, sessions, protocols.
@@ -16,6 +22,9 @@ set(PQI_PQI_SOURCES
 
 # libpqi-host: Linux port: OpenSSL, files, SQLite, MQTT.
 set(PQI_HOST_SOURCES
+    src/port/linux/classic_openssl.c
+    src/port/linux/ossl_aead.c
+    src/port/linux/ossl_pk.c
 )
 
 # The command line tool.

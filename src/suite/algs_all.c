@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <pqi/suite.h>
+
+static const pqi_suite *const suites[] = {&pqi_suite_0001, &pqi_suite_0002, &pqi_suite_0004};
+static const pqi_kem *const kems[] = {
+    &pqi_kem_ml_kem_512, &pqi_kem_ml_kem_768, &pqi_kem_ml_kem_1024};
+static const pqi_sig *const sigs[] = {&pqi_sig_ml_dsa_44, &pqi_sig_ml_dsa_65, &pqi_sig_ml_dsa_87};
+
+void pqi_algs_all(pqi_algs *out, const pqi_classic *classic)
+{
+    if (out != NULL) {
+        *out = (pqi_algs){classic, suites, sizeof suites / sizeof suites[0], kems,
+            sizeof kems / sizeof kems[0], sigs, sizeof sigs / sizeof sigs[0]};
+    }
+}
