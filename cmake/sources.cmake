@@ -29,4 +29,9 @@ set(PQI_HOST_SOURCES
 
 # The command line tool.
 set(PQI_CLI_SOURCES
+    apps/pqi/main.c
+    apps/pqi/commands.c
+    apps/pqi/cli.c
+    apps/pqi/options.c
+    apps/pqi/cmd_version.c
 )

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The one table of subcommands, in the order of the help. */
+#include "commands.h"
+
+/* clang-format off */
+const pqi_cli_command pqi_commands[] = {
+    {"version", "This program", pqi_cmd_version, "[--json]",
+        "print version, build and the algorithms that are built in", NULL, "pqi version"},
+    {NULL, NULL, NULL, NULL, NULL, NULL, NULL},
+};
+/* clang-format on */

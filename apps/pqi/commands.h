@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The subcommands. A new one: a file cmd_NAME.c, a prototype here, a row in commands.c, its file in
+ * PQI_CLI_SOURCES (cmake/sources.cmake), its name in pqi.bash-completion. A group (`pqi ca init`)
+ * is a nested table: a row of commands.c whose `sub` names an array defined in cmd_GROUP.c. */
+#ifndef PQI_APPS_COMMANDS_H
+#define PQI_APPS_COMMANDS_H
+
+#include "cli.h"
+
+extern const pqi_cli_command pqi_commands[]; /* the table; ends with a NULL name */
+
+pqi_cli_exit pqi_cmd_version(const pqi_cli_command *self, int argc, char **argv);
+
+#endif
