@@ -1,6 +1,6 @@
 # Warnings are errors for us, never for those who use the library as a subproject.
 set(PQI_WARNINGS
-    -Werror -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wundef -Wcast-qual
+    -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wundef -Wcast-qual
     -Wcast-align -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wpointer-arith
     -Wwrite-strings -Wvla -Wswitch-enum -Wformat=2 -Wnull-dereference -Wredundant-decls
     -Wnested-externs -Wdouble-promotion -Wimplicit-fallthrough -Wunused-result)
@@ -16,7 +16,7 @@ function(pqi_warnings target)
     if(NOT PQI_TOP_LEVEL)
         return()
     endif()
-    target_compile_options(${target} PRIVATE ${PQI_WARNINGS}
+    target_compile_options(${target} PRIVATE $<$<BOOL:${PQI_WERROR}>:-Werror> ${PQI_WARNINGS}
         $<$<C_COMPILER_ID:GNU>:${PQI_WARNINGS_GNU}>
         $<$<C_COMPILER_ID:Clang>:${PQI_WARNINGS_CLANG}>)
 endfunction()

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+# The front door. CMake does the building; `make core` shows that a C compiler alone is enough for
+# the freestanding part.
+CC = cc
+CFLAGS = -O2
+AR = ar
+PREFIX = /usr/local
+FUZZ_SECONDS = 30
+
+build:
+	cmake --preset release
+	cmake --build build -t product
+
+help:
+	@echo 'make          libraries and tools, release build in build/ (tool: build/bin/pqi)'
+	@echo 'make demo     installs what is missing and shows two devices talking'
+	@echo 'make test     installs what is missing; all tests: release, ASan+UBSan, TSan'
+	@echo 'make lint     every static check        make tidy    clang-tidy'
+	@echo 'make ct       constant-time checks      make fuzz    FUZZ_SECONDS=30 per target'
+	@echo 'make m4       Cortex-M4 sizes           make core    libpqi-core.a with CC and CFLAGS only'
+	@echo 'make bench    speed                     make docs    API reference in build/docs'
+	@echo 'make install  PREFIX=/usr/local DESTDIR=             make clean'
+
+demo:
+	tools/setup run
+	@$(MAKE) build
+	tools/demo
+
+test:
+	tools/setup test
+	tools/test
+
+lint:
+	tools/setup test
+	tools/lint
+
+tidy:
+	cmake --preset clang
+	tools/tidy
+
+ct:
+	tools/setup test
+	tools/ct-check
+
+fuzz:
+	tools/setup test
+	FUZZ_SECONDS=$(FUZZ_SECONDS) tools/fuzz
+
+m4:
+	tools/setup test
+	tools/m4
+
+bench: build
+	build/bin/pqi bench
+
+docs:
+	tools/setup test
+	tools/docs
+
+core:
+	CC='$(CC)' CFLAGS='$(CFLAGS)' AR='$(AR)' tools/core
+
+install: build
+	cmake --install build --prefix '$(PREFIX)'
+
+clean:
+	rm -rf build build-*
+
+.PHONY: build help demo test lint tidy ct fuzz m4 bench docs core install clean

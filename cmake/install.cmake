@@ -1,0 +1,52 @@
+# Headers, libraries, a CMake package (find_package(pqi)), pkg-config, man pages, completion.
+include(CMakePackageConfigHelpers)
+
+set(installed ${PQI_LIBRARIES})
+if(PQI_SHARED)
+    list(APPEND installed pqi-shared)
+endif()
+install(TARGETS ${installed} EXPORT pqiTargets
+    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(DIRECTORY include/pqi DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+if(TARGET pqi-cli)
+    install(TARGETS pqi-cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+
+set(PQI_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/pqi)
+install(EXPORT pqiTargets NAMESPACE pqi:: DESTINATION ${PQI_CMAKE_DIR})
+configure_package_config_file(cmake/pqiConfig.cmake.in ${PROJECT_BINARY_DIR}/pqiConfig.cmake
+    INSTALL_DESTINATION ${PQI_CMAKE_DIR})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/pqiConfigVersion.cmake
+    COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/pqiConfig.cmake ${PROJECT_BINARY_DIR}/pqiConfigVersion.cmake
+    DESTINATION ${PQI_CMAKE_DIR})
+
+# pkg-config: the shared library holds everything; --static names the parts, users before used.
+set(PC_REQUIRES "")
+set(PC_STATIC "")
+if(TARGET pqi-host)
+    set(PC_REQUIRES "libcrypto sqlite3 libmosquitto")
+endif()
+foreach(lib IN LISTS PQI_LIBRARIES)
+    set(PC_STATIC "-l${lib} ${PC_STATIC}")
+endforeach()
+string(STRIP "${PC_STATIC}" PC_STATIC)
+if(PQI_SHARED)
+    set(PC_LIBS "-lpqi")
+else()
+    set(PC_LIBS "${PC_STATIC}")
+endif()
+file(RELATIVE_PATH PC_UP "/p/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/p")
+string(REGEX REPLACE "/$" "" PC_UP "${PC_UP}")
+configure_file(cmake/pqi.pc.in ${PROJECT_BINARY_DIR}/pqi.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/pqi.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+if(EXISTS ${PROJECT_SOURCE_DIR}/docs/man)
+    install(DIRECTORY docs/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1
+        FILES_MATCHING PATTERN "*.1")
+endif()
+if(EXISTS ${PROJECT_SOURCE_DIR}/apps/pqi/pqi.bash-completion)
+    install(FILES apps/pqi/pqi.bash-completion RENAME pqi
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+endif()

@@ -1,0 +1,65 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# usage: tests/install/test.sh BUILD    Installs BUILD into a scratch prefix and compiles a consumer
+# through pkg-config (shared and static) and through find_package.
+set -u
+cd "$(dirname "$0")" || exit 1
+here=$(pwd)
+build=$1
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+n=0
+bad=0
+check() { # NAME COMMAND...
+    n=$((n + 1))
+    name=$1
+    shift
+    if "$@" >"$tmp/log" 2>&1; then
+        echo "ok $n - $name"
+    else
+        echo "not ok $n - $name"
+        sed 's/^/# /' "$tmp/log" | tail -n 15
+        bad=$((bad + 1))
+    fi
+}
+prefix=$tmp/prefix
+pc() { PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name pqi.pc)") pkg-config "$@"; }
+has_shared() { [ -n "$(find "$prefix" -name libpqi.so)" ]; }
+skip() { # NAME
+    n=$((n + 1))
+    echo "ok $n - $1 # SKIP built without PQI_SHARED"
+}
+by_shared() {
+    # shellcheck disable=SC2046 # flags are words
+    cc -std=c11 -Wall -Werror -o "$tmp/shared" "$here/consumer.c" $(pc --cflags --libs pqi) &&
+        LD_LIBRARY_PATH=$(pc --variable=libdir pqi) "$tmp/shared"
+}
+by_static() {
+    # shellcheck disable=SC2046 # flags are words
+    cc -std=c11 -Wall -Werror -o "$tmp/static" "$here/consumer.c" $(pc --cflags pqi) \
+        "$(pc --variable=libdir pqi)/libpqi-core.a" && "$tmp/static"
+}
+by_cmake() {
+    cmake -S "$here" -B "$tmp/b" -G Ninja -DCMAKE_PREFIX_PATH="$prefix" &&
+        cmake --build "$tmp/b" && "$tmp/b/consumer_core" || return 1
+    ! has_shared || "$tmp/b/consumer_shared"
+}
+soname() {
+    so=$(find "$prefix" -name 'libpqi.so.0.*')
+    objdump -p "$so" | grep -Eq 'SONAME +libpqi\.so\.0$' || return 1
+    # every exported name is ours
+    nm -D --defined-only "$so" | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' >"$tmp/names"
+    [ -s "$tmp/names" ] && ! grep -v '^pqi_' "$tmp/names"
+}
+echo "1..5"
+check "cmake --install" cmake --install "$build" --prefix "$prefix"
+check "pkg-config, static core" by_static
+check "find_package(pqi): pqi::core, pqi::shared" by_cmake
+if has_shared; then
+    check "pkg-config, shared library" by_shared
+    check "libpqi.so has its soname and exports only pqi_*" soname
+else
+    skip "pkg-config, shared library"
+    skip "libpqi.so has its soname and exports only pqi_*"
+fi
+[ "$bad" = 0 ]
