@@ -11,6 +11,7 @@ set(PQI_CORE_SOURCES
     src/prim/classic.c
     src/prim/hkdf/hkdf.c
     src/suite/algs.c
+    src/suite/box.c
     src/suite/suite_0001.c
     src/suite/suite_0002.c
     src/suite/suite_0004.c
@@ -23,6 +24,8 @@ set(PQI_PQI_SOURCES
 # libpqi-host: Linux port: OpenSSL, files, SQLite, MQTT.
 set(PQI_HOST_SOURCES
     src/port/linux/classic_openssl.c
+    src/port/linux/file_atomic.c
+    src/port/linux/test_point.c
     src/port/linux/ossl_aead.c
     src/port/linux/ossl_pk.c
 )
