@@ -28,6 +28,7 @@ set(PQI_HOST_SOURCES
     src/port/linux/test_point.c
     src/port/linux/ossl_aead.c
     src/port/linux/ossl_pk.c
+    src/port/linux/mqtt.c
 )
 
 # The command line tool.
