@@ -5,6 +5,9 @@ set(PQI_CORE_SOURCES
     src/ct/ct.c
     src/ct/wipe.c
     src/base/status.c
+    src/base/hex.c
+    src/base/id.c
+    src/base/cbor.c
     src/prim/keccak/keccak.c
     src/prim/keccak/keccak_f1600.c
     src/prim/keccak/hash.c

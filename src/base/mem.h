@@ -6,8 +6,12 @@
 
 #include <stddef.h>
 
+#if defined(__STDC_HOSTED__) && __STDC_HOSTED__
+#include <string.h> /* hosts may have them as inline functions */
+#else
 void *memcpy(void *restrict dst, const void *restrict src, size_t n);
 void *memmove(void *dst, const void *src, size_t n);
 void *memset(void *dst, int c, size_t n);
+#endif
 
 #endif

@@ -19,10 +19,11 @@ static status_text lookup(pqi_status s)
     case PQI_ERR_SPACE:
         return (status_text){"PQI_ERR_SPACE", "the output or scratch buffer is too small"};
     case PQI_ERR_DECODE:
-        return (status_text){"PQI_ERR_DECODE", "the bytes are not a well-formed object of this kind"};
+        return (status_text){
+            "PQI_ERR_DECODE", "the bytes are not a well-formed object of this kind"};
     case PQI_ERR_AUTH:
-        return (status_text){"PQI_ERR_AUTH",
-            "not authentic: it was altered, is for somebody else, or its signer is not trusted here"};
+        return (status_text){"PQI_ERR_AUTH", "not authentic: it was altered, is for somebody else, "
+                                             "or its signer is not trusted here"};
     case PQI_ERR_REPLAY:
         return (status_text){"PQI_ERR_REPLAY", "seen before, or too old to be accepted"};
     case PQI_ERR_POLICY:
@@ -36,9 +37,11 @@ static status_text lookup(pqi_status s)
         return (status_text){"PQI_ERR_STORAGE",
             "the store failed or holds damaged bytes; restore it or provision the device again"};
     case PQI_ERR_PROVIDER:
-        return (status_text){"PQI_ERR_PROVIDER", "the security provider failed; see its native error"};
+        return (status_text){
+            "PQI_ERR_PROVIDER", "the security provider failed; see its native error"};
     case PQI_ERR_UNSUPPORTED:
-        return (status_text){"PQI_ERR_UNSUPPORTED", "the algorithm or operation is not available here"};
+        return (status_text){
+            "PQI_ERR_UNSUPPORTED", "the algorithm or operation is not available here"};
     case PQI_ERR_ROLLBACK:
         return (status_text){"PQI_ERR_ROLLBACK",
             "the stored state is older than the sealed counter; provision the device again"};
