@@ -11,6 +11,14 @@ set(PQI_CORE_SOURCES
     src/prim/keccak/keccak.c
     src/prim/keccak/keccak_f1600.c
     src/prim/keccak/hash.c
+    src/prim/kem.c
+    src/prim/mlkem/mlkem.c
+    src/prim/mlkem/mlkem512.c
+    src/prim/mlkem/mlkem768.c
+    src/prim/mlkem/mlkem1024.c
+    src/prim/mlkem/pack.c
+    src/prim/mlkem/poly.c
+    src/prim/mlkem/sample.c
     src/prim/classic.c
     src/prim/hkdf/hkdf.c
     src/suite/algs.c
