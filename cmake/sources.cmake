@@ -49,4 +49,5 @@ set(PQI_CLI_SOURCES
     apps/pqi/cli.c
     apps/pqi/options.c
     apps/pqi/cmd_version.c
+    apps/pqi/cli_kek.c
 )

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli_kek.h"
+
+#include <pqi/wipe.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+enum { PASSPHRASE_MAX = 1024 };
+
+#define KEK_ADVICE "give --key-file, --passphrase-file or --credential, or run it on a terminal"
+
+/* One line from the terminal without echo. The echo comes back on every path. */
+static bool ask(const char *prompt, char *line)
+{
+    struct termios old, quiet;
+    FILE *tty = fopen("/dev/tty", "r+");
+    if (!tty) {
+        return false;
+    }
+    bool ok = tcgetattr(fileno(tty), &old) == 0;
+    if (ok) {
+        quiet = old;
+        quiet.c_lflag &= ~(tcflag_t)ECHO;
+        ok = tcsetattr(fileno(tty), TCSAFLUSH, &quiet) == 0;
+    }
+    if (ok) {
+        (void)fputs(prompt, tty);
+        (void)fflush(tty);
+        ok = fgets(line, PASSPHRASE_MAX, tty) != NULL;
+        (void)tcsetattr(fileno(tty), TCSAFLUSH, &old);
+        (void)fputc('\n', tty);
+    }
+    (void)fclose(tty);
+    if (ok) {
+        line[strcspn(line, "\r\n")] = 0;
+    }
+    return ok && line[0] != 0;
+}
+
+static pqi_cli_exit from_tty(bool confirm, pqi_host_kek_source *out)
+{
+    char *line = pqi_cli_alloc(PASSPHRASE_MAX), *again = pqi_cli_alloc(PASSPHRASE_MAX);
+    pqi_cli_exit rc = PQI_CLI_OK;
+    if (!isatty(STDIN_FILENO) || !ask("Passphrase of the key store: ", line)) {
+        rc = pqi_cli_fail(PQI_CLI_USAGE, KEK_ADVICE, "nothing says how the keys are encrypted");
+    } else if (confirm && (!ask("The same again: ", again) || strcmp(line, again) != 0)) {
+        rc = pqi_cli_fail(PQI_CLI_USAGE, NULL, "the two passphrases differ");
+    }
+    pqi_wipe(again, PASSPHRASE_MAX);
+    free(again);
+    if (rc != PQI_CLI_OK) {
+        pqi_wipe(line, PASSPHRASE_MAX);
+        free(line);
+        return rc;
+    }
+    out->passphrase = (pqi_cspan){(const uint8_t *)line, strlen(line)};
+    return PQI_CLI_OK;
+}
+
+pqi_cli_exit pqi_cli_kek_read(const pqi_cli_kek_args *a, bool confirm, pqi_host_kek_source *out)
+{
+    memset(out, 0, sizeof *out);
+    int n = (a->key_file != NULL) + (a->passphrase_file != NULL) + (a->credential != NULL);
+    if (n > 1) {
+        return pqi_cli_fail(PQI_CLI_USAGE, "give one of them",
+            "--key-file, --passphrase-file and "
+            "--credential exclude each other");
+    }
+    if (n == 0) {
+        return from_tty(confirm, out);
+    }
+    out->key_file = a->key_file;
+    out->passphrase_file = a->passphrase_file;
+    out->credential = a->credential;
+    return PQI_CLI_OK;
+}
+
+void pqi_cli_kek_wipe(pqi_host_kek_source *k)
+{
+    if (k->passphrase.len != 0) {
+        char *p = (char *)(uintptr_t)k->passphrase.ptr; /* ours, from from_tty() */
+        pqi_wipe(p, PASSPHRASE_MAX);
+        free(p);
+    }
+    memset(k, 0, sizeof *k);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The options that say where the key encrypting a directory's secrets comes from; the same for
+ * every command that opens a device or a CA. */
+#ifndef PQI_APPS_CLI_KEK_H
+#define PQI_APPS_CLI_KEK_H
+
+#include "cli.h"
+
+#include <pqi/host_device.h>
+
+typedef struct pqi_cli_kek_args {
+    const char *key_file, *passphrase_file, *credential;
+} pqi_cli_kek_args;
+
+/* Rows for an option table. */
+/* clang-format off */
+#define PQI_CLI_KEK_OPTIONS(k)                                                                     \
+    PQI_CLI_STRING("key-file", "FILE", &(k).key_file, "32 random bytes that encrypt the keys"),    \
+    PQI_CLI_STRING("passphrase-file", "FILE", &(k).passphrase_file,                                \
+        "file whose first line encrypts the keys"),                                                \
+    PQI_CLI_STRING("credential", "NAME", &(k).credential,                                          \
+        "systemd credential that encrypts the keys")
+/* clang-format on */
+
+/* Fills *out from the options, or asks on the terminal. Without either: an error, never an
+ * unencrypted store. `confirm`: ask twice, for a new store. Errors are printed. */
+pqi_cli_exit pqi_cli_kek_read(const pqi_cli_kek_args *a, bool confirm, pqi_host_kek_source *out);
+
+/* Wipes and frees a typed passphrase. */
+void pqi_cli_kek_wipe(pqi_host_kek_source *k);
+
+#endif
