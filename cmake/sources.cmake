@@ -26,6 +26,14 @@ set(PQI_CORE_SOURCES
     src/suite/suite_0001.c
     src/suite/suite_0002.c
     src/suite/suite_0004.c
+    src/prim/sig.c
+    src/prim/mldsa/mldsa.c
+    src/prim/mldsa/mldsa44.c
+    src/prim/mldsa/mldsa65.c
+    src/prim/mldsa/mldsa87.c
+    src/prim/mldsa/mu.c
+    src/prim/mldsa/ntt.c
+    src/prim/mldsa/sample.c
 )
 
 # libpqi: the sans-I/O rest: state, identity, sessions, protocols.

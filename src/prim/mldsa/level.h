@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The parameters, encodings and scratch of one level. A source file defines PQI_MLDSA_LEVEL as 44,
+ * 65 or 87 and includes keygen.h, sign.h and verify.h, which are written for it. */
+#ifndef PQI_PRIM_MLDSA_LEVEL_H
+#define PQI_PRIM_MLDSA_LEVEL_H
+
+#include "base/mem.h"
+#include "ct/secret.h"
+#include "prim/keccak/keccak.h"
+#include "prim/mldsa/impl.h"
+#include "prim/mldsa/ntt.h"
+#include "prim/mldsa/pack.h"
+#include "prim/mldsa/round.h"
+#include "prim/mldsa/sample.h"
+#include <pqi/wipe.h>
+
+#include <stdbool.h>
+
+/* FIPS 204 Table 1. CTILDE is lambda / 4, ETA_BITS is bitlen(2 eta), W1_BITS the bits of
+ * (q - 1) / (2 gamma2) - 1. */
+#if PQI_MLDSA_LEVEL == 44
+enum { K = 4, L = 4, ETA = 2, TAU = 39, GAMMA1_BITS = 17, OMEGA = 80, CTILDE = 32 };
+enum { GAMMA2 = PQI_MLDSA_GAMMA2_88, W1_BITS = 6, ETA_BITS = 3 };
+#elif PQI_MLDSA_LEVEL == 65
+enum { K = 6, L = 5, ETA = 4, TAU = 49, GAMMA1_BITS = 19, OMEGA = 55, CTILDE = 48 };
+enum { GAMMA2 = PQI_MLDSA_GAMMA2_32, W1_BITS = 4, ETA_BITS = 4 };
+#elif PQI_MLDSA_LEVEL == 87
+enum { K = 8, L = 7, ETA = 2, TAU = 60, GAMMA1_BITS = 19, OMEGA = 75, CTILDE = 64 };
+enum { GAMMA2 = PQI_MLDSA_GAMMA2_32, W1_BITS = 4, ETA_BITS = 3 };
+#else
+#error "PQI_MLDSA_LEVEL must be 44, 65 or 87"
+#endif
+
+enum { N = PQI_MLDSA_N, GAMMA1 = 1 << GAMMA1_BITS, BETA = TAU * ETA };
+
+/* Bytes of one packed polynomial: eta - s, 2^12 - t0, t1, gamma1 - z, w1. */
+enum { S_LEN = N / 8 * ETA_BITS, T0_LEN = N / 8 * 13, T1_LEN = N / 8 * 10 };
+enum { Z_BITS = GAMMA1_BITS + 1, Z_LEN = N / 8 * Z_BITS, W1_LEN = N / 8 * W1_BITS };
+
+/* Algorithm 22: rho || t1. Algorithm 24: rho || K || tr || s1 || s2 || t0. */
+enum { RHO_LEN = 32, KEY_LEN = 32, SEED_LEN = 32, RND_LEN = 32 };
+enum { PK_T1 = RHO_LEN, PK_LEN = PK_T1 + K * T1_LEN };
+enum { SK_KEY = RHO_LEN, SK_TR = SK_KEY + KEY_LEN, SK_S1 = SK_TR + PQI_MLDSA_TR };
+enum { SK_S2 = SK_S1 + L * S_LEN, SK_T0 = SK_S2 + K * S_LEN, SK_LEN = SK_T0 + K * T0_LEN };
+/* Algorithm 26: c~ || z || h. */
+enum { SIG_Z = CTILDE, SIG_H = SIG_Z + L * Z_LEN, SIG_LEN = SIG_H + OMEGA + K };
+
+_Static_assert(SK_TR == PQI_MLDSA_SK_TR, "mldsa.c reads tr from an encoded key");
+_Static_assert(PK_LEN <= PQI_SIG_MAX_PK && SK_LEN <= PQI_SIG_MAX_SK, "sig.h maxima");
+_Static_assert(SIG_LEN <= PQI_SIG_MAX_SIG, "sig.h maxima");
+_Static_assert(TAU <= PQI_MLDSA_MAX_TAU, "room in a challenge");
+/* The sum of L products of a matrix element < q with a transformed value < 18q, and one of two
+ * transformed values, must be a valid input of mont_reduce: (18 L + 18 * 18) q <= 2^32. */
+_Static_assert((18ull * L + 18ull * 18ull) * PQI_MLDSA_Q <= 4294967296ull, "accumulator bound");
+_Static_assert((int)BETA < (int)GAMMA2, "make_hint relies on it");
+
+/* One row of A times a vector of transformed polynomials, A made on the fly. */
+static inline void add_row(uint64_t acc[N], pqi_mldsa_poly *scratch, const uint8_t rho[RHO_LEN],
+    unsigned row, const pqi_mldsa_poly v[L])
+{
+    for (unsigned j = 0; j < L; j++) {
+        pqi_mldsa_sample_a(scratch, rho, row, j);
+        pqi_mldsa_mac(acc, scratch, &v[j]);
+    }
+}
+
+/* w1Encode (Algorithm 28) of one polynomial, into the hash. */
+static inline void absorb_w1(pqi_xof *x, const uint8_t w1[N])
+{
+    uint8_t packed[W1_LEN];
+    for (unsigned i = 0; i < N / 8; i++) {
+        uint32_t v[8];
+        for (unsigned k = 0; k < 8; k++) {
+            v[k] = w1[8 * i + k];
+        }
+        pqi_mldsa_pack8(packed + i * W1_BITS, v, W1_BITS);
+    }
+    pqi_xof_absorb(x, packed, sizeof packed);
+    pqi_wipe(packed, sizeof packed);
+}
+
+#endif

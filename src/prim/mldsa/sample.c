@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "prim/mldsa/sample.h"
+
+#include "base/mem.h"
+#include "ct/secret.h"
+#include "prim/keccak/keccak.h"
+#include <pqi/wipe.h>
+
+void pqi_mldsa_sample_a(pqi_mldsa_poly *a, const uint8_t rho[32], unsigned row, unsigned col)
+{
+    uint64_t s[25];
+    uint8_t buf[PQI_SHAKE128_RATE]; /* a multiple of 3 */
+    memcpy(buf, rho, 32);
+    buf[32] = (uint8_t)col;
+    buf[33] = (uint8_t)row;
+    pqi_keccak_absorb_once(s, PQI_SHAKE128_RATE, PQI_SHAKE_PAD, buf, 34);
+    for (unsigned n = 0; n < PQI_MLDSA_N;) {
+        pqi_keccak_squeeze_blocks(buf, 1, s, PQI_SHAKE128_RATE);
+        for (unsigned i = 0; i < PQI_SHAKE128_RATE && n < PQI_MLDSA_N; i += 3) {
+            /* Algorithm 14, CoeffFromThreeBytes: 23 bits, refused if not below q. */
+            uint32_t z = buf[i] | (uint32_t)buf[i + 1] << 8 | (uint32_t)(buf[i + 2] & 0x7fu) << 16;
+            a->c[n] = z;
+            n += z < PQI_MLDSA_Q;
+        }
+    }
+}
+
+/* Algorithm 15, CoeffFromHalfByte. Writes eta - coefficient and returns 1, or returns 0. */
+static unsigned half_byte(uint8_t *raw, uint32_t b, unsigned eta)
+{
+    uint32_t accept;
+    if (eta == 2) {
+        *raw = (uint8_t)(b - 5u * ((b * 13u) >> 6)); /* b mod 5, for b < 16 */
+        accept = (b - 15u) >> 31;
+    } else {
+        *raw = (uint8_t)b;
+        accept = (b - 9u) >> 31;
+    }
+    PQI_PUBLIC(&accept, sizeof accept);
+    return accept;
+}
+
+void pqi_mldsa_sample_eta(
+    uint8_t raw[PQI_MLDSA_N], const uint8_t seed[64], unsigned nonce, unsigned eta)
+{
+    struct {
+        uint64_t s[25];
+        uint8_t buf[PQI_SHAKE256_RATE];
+    } w;
+    memcpy(w.buf, seed, 64);
+    w.buf[64] = (uint8_t)nonce;
+    w.buf[65] = (uint8_t)(nonce >> 8);
+    pqi_keccak_absorb_once(w.s, PQI_SHAKE256_RATE, PQI_SHAKE_PAD, w.buf, 66);
+    for (unsigned n = 0; n < PQI_MLDSA_N;) {
+        pqi_keccak_squeeze_blocks(w.buf, 1, w.s, PQI_SHAKE256_RATE);
+        for (unsigned i = 0; i < PQI_SHAKE256_RATE && n < PQI_MLDSA_N; i++) {
+            n += half_byte(&raw[n], w.buf[i] & 15u, eta);
+            if (n < PQI_MLDSA_N) {
+                n += half_byte(&raw[n], w.buf[i] >> 4, eta);
+            }
+        }
+    }
+    pqi_wipe(&w, sizeof w);
+}
+
+/* The terms with `sign` (1 or -1), in order of the power of X. Returns the number of terms so far. */
+static unsigned take_terms(pqi_mldsa_challenge *c, unsigned n, const int8_t *poly, int sign)
+{
+    for (unsigned i = 0; i < PQI_MLDSA_N; i++) {
+        if (poly[i] == sign) {
+            c->at[n++] = (uint8_t)i;
+        }
+    }
+    return n;
+}
+
+void pqi_mldsa_sample_ball(
+    pqi_mldsa_challenge *c, const uint8_t *ctilde, size_t ctilde_len, unsigned tau)
+{
+    uint64_t s[25];
+    uint8_t buf[PQI_SHAKE256_RATE];
+    int8_t poly[PQI_MLDSA_N];
+    pqi_keccak_absorb_once(s, PQI_SHAKE256_RATE, PQI_SHAKE_PAD, ctilde, ctilde_len);
+    pqi_keccak_squeeze_blocks(buf, 1, s, PQI_SHAKE256_RATE);
+    memset(poly, 0, sizeof poly);
+    unsigned pos = 8; /* the first 8 bytes are the sign bits */
+    uint64_t signs = 0;
+    for (unsigned i = 0; i < 8; i++) {
+        signs |= (uint64_t)buf[i] << (8 * i);
+    }
+    for (unsigned i = PQI_MLDSA_N - tau; i < PQI_MLDSA_N; pos++) {
+        if (pos == PQI_SHAKE256_RATE) {
+            pqi_keccak_squeeze_blocks(buf, 1, s, PQI_SHAKE256_RATE);
+            pos = 0;
+        }
+        unsigned j = buf[pos];
+        if (j <= i) {
+            poly[i] = poly[j];
+            poly[j] = (signs & 1u) != 0 ? -1 : 1;
+            signs >>= 1;
+            i++;
+        }
+    }
+    c->plus = take_terms(c, 0, poly, 1);
+    c->tau = take_terms(c, c->plus, poly, -1);
+}
+
+void pqi_mldsa_challenge_poly(pqi_mldsa_poly *p, const pqi_mldsa_challenge *c)
+{
+    memset(p, 0, sizeof *p);
+    for (unsigned i = 0; i < c->tau; i++) {
+        p->c[c->at[i]] = i < c->plus ? 1u : PQI_MLDSA_Q - 1u;
+    }
+}
+
+void pqi_mldsa_extend_eta(uint8_t ext[2 * PQI_MLDSA_N], const uint8_t *raw, unsigned eta)
+{
+    for (unsigned i = 0; i < PQI_MLDSA_N; i++) {
+        ext[i] = raw[i];
+        ext[PQI_MLDSA_N + i] = (uint8_t)(2u * eta - raw[i]);
+    }
+}
+
+/* Sums of runs of `ext` are taken eight bytes at a time in 64-bit words. A byte holds at most
+ * 2 eta per term, so 255 / (2 eta) terms fit before a byte could carry into its neighbour; the words
+ * start with 2 eta for every term that will be subtracted, so nothing borrows either. In the end a
+ * byte holds the sum plus eta per term. */
+#define WORDS 8u /* per block, to stay in registers: 64 coefficients */
+
+/* Byte by byte for any host order; compilers make one load of it where they may. */
+static inline uint64_t load8(const uint8_t *p)
+{
+    return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 |
+           (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 |
+           (uint64_t)p[7] << 56;
+}
+
+/* r[0..63] += the sum of terms from..to - 1 of the challenge, plus eta for each of them. */
+static void add_terms(int32_t *r, const uint8_t *ext, const pqi_mldsa_challenge *c, unsigned from,
+    unsigned to, unsigned eta)
+{
+    uint64_t acc[WORDS];
+    unsigned mid = c->plus < from ? from : c->plus > to ? to : c->plus;
+    for (unsigned k = 0; k < WORDS; k++) {
+        acc[k] = 0x0101010101010101u * (2u * eta * (to - mid));
+    }
+    for (unsigned i = from; i < mid; i++) {
+        const uint8_t *run = ext + PQI_MLDSA_N - c->at[i];
+        for (unsigned k = 0; k < WORDS; k++) {
+            acc[k] += load8(run + 8u * k);
+        }
+    }
+    for (unsigned i = mid; i < to; i++) {
+        const uint8_t *run = ext + PQI_MLDSA_N - c->at[i];
+        for (unsigned k = 0; k < WORDS; k++) {
+            acc[k] -= load8(run + 8u * k);
+        }
+    }
+    for (unsigned i = 0; i < 8 * WORDS; i++) {
+        r[i] += (int32_t)(acc[i / 8] >> (8 * (i % 8)) & 0xffu);
+    }
+}
+
+void pqi_mldsa_mul_eta(int32_t r[PQI_MLDSA_N], const pqi_mldsa_challenge *c,
+    const uint8_t ext[2 * PQI_MLDSA_N], unsigned eta)
+{
+    const unsigned most = eta == 2 ? 63u : 31u; /* 255 / (2 eta) */
+    for (unsigned i = 0; i < PQI_MLDSA_N; i++) {
+        r[i] = -(int32_t)(eta * c->tau);
+    }
+    for (unsigned from = 0; from < c->tau; from += most) {
+        unsigned to = c->tau - from < most ? c->tau : from + most;
+        for (unsigned b = 0; b < PQI_MLDSA_N; b += 8 * WORDS) {
+            add_terms(r + b, ext + b, c, from, to, eta);
+        }
+    }
+}
+
+void pqi_mldsa_mul_wide(
+    int32_t r[PQI_MLDSA_N], const pqi_mldsa_challenge *c, const int32_t ext[2 * PQI_MLDSA_N])
+{
+    for (unsigned b = 0; b < PQI_MLDSA_N; b += 8) {
+        int32_t acc[8] = {0};
+        for (unsigned i = 0; i < c->plus; i++) {
+            const int32_t *run = ext + PQI_MLDSA_N + b - c->at[i];
+            for (unsigned k = 0; k < 8; k++) {
+                acc[k] += run[k];
+            }
+        }
+        for (unsigned i = c->plus; i < c->tau; i++) {
+            const int32_t *run = ext + PQI_MLDSA_N + b - c->at[i];
+            for (unsigned k = 0; k < 8; k++) {
+                acc[k] -= run[k];
+            }
+        }
+        for (unsigned k = 0; k < 8; k++) {
+            r[b + k] = acc[k];
+        }
+    }
+}
