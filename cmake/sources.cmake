@@ -22,6 +22,7 @@ set(PQI_CORE_SOURCES
     src/prim/classic.c
     src/prim/hkdf/hkdf.c
     src/suite/algs.c
+    src/suite/algs_all.c
     src/suite/box.c
     src/suite/suite_0001.c
     src/suite/suite_0002.c
@@ -56,6 +57,15 @@ set(PQI_CLI_SOURCES
     apps/pqi/commands.c
     apps/pqi/cli.c
     apps/pqi/options.c
+    apps/pqi/algs.c
     apps/pqi/cmd_version.c
     apps/pqi/cli_kek.c
+    apps/pqi/cmd_vectors.c
+    apps/pqi/vectors/run.c
+    apps/pqi/vectors/field.c
+    apps/pqi/vectors/kinds.c
+    apps/pqi/vectors/mlkem.c
+    apps/pqi/vectors/mldsa.c
+    apps/pqi/vectors/hash.c
+    apps/pqi/vectors/classic.c
 )

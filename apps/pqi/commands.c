@@ -4,6 +4,8 @@
 
 /* clang-format off */
 const pqi_cli_command pqi_commands[] = {
+    {"vectors", "This program", pqi_cmd_vectors, "[--json] [--verbose] FILE...",
+        "run NIST ACVP and Wycheproof test vectors", NULL, "pqi vectors"},
     {"version", "This program", pqi_cmd_version, "[--json]",
         "print version, build and the algorithms that are built in", NULL, "pqi version"},
     {NULL, NULL, NULL, NULL, NULL, NULL, NULL},

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The algorithms of this program and the self test in front of them. */
+#include "algs.h"
+
+#include <pqi/host.h>
+
+void pqi_cli_algs(pqi_algs *out)
+{
+    pqi_algs_all(out, &pqi_classic_openssl);
+}
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+size_t pqi_cli_tmp_len(const pqi_algs *algs)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < algs->n_kems; i++) {
+        n = larger(n, algs->kems[i]->tmp_len);
+    }
+    for (size_t i = 0; i < algs->n_sigs; i++) {
+        const pqi_sig *s = algs->sigs[i];
+        n = larger(n, larger(s->keygen_tmp, larger(s->sign_tmp, s->verify_tmp)));
+    }
+    return n;
+}
