@@ -31,7 +31,7 @@ typedef struct pqi_host_mqtt_cfg {
     pqi_cspan will;
     int will_qos, will_retain;
     unsigned backoff_min_ms, backoff_max_ms; /* default 200 and 30000 */
-    size_t queue_max;   /* messages kept in memory while offline, and received but not polled; 1024 */
+    size_t queue_max; /* messages kept in memory while offline, and received but not polled; 1024 */
     size_t payload_max; /* larger incoming payloads are dropped and counted; default 131072 */
 } pqi_host_mqtt_cfg;
 

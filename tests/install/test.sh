@@ -3,9 +3,9 @@
 # usage: tests/install/test.sh BUILD    Installs BUILD into a scratch prefix and compiles a consumer
 # through pkg-config (shared and static) and through find_package.
 set -u
+build=$(cd "$1" && pwd) || exit 1
 cd "$(dirname "$0")" || exit 1
 here=$(pwd)
-build=$1
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 n=0
