@@ -27,6 +27,12 @@ set(PQI_CORE_SOURCES
     src/suite/suite_0001.c
     src/suite/suite_0002.c
     src/suite/suite_0004.c
+    src/hal/provider.c
+    src/hal/provider_soft.c
+    src/hal/soft_core.c
+    src/hal/soft_keys.c
+    src/hal/soft_selftest.c
+    src/hal/soft_state.c
     src/prim/sig.c
     src/prim/mldsa/mldsa.c
     src/prim/mldsa/mldsa44.c
