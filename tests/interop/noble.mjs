@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// ML-KEM and ML-DSA against @noble/post-quantum: keys, ciphertexts and signatures cross both ways.
+// node noble.mjs PEER: PEER is the program of peer.c. Prints TAP.
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { randomBytes } from 'node:crypto';
+import { ml_kem512, ml_kem768, ml_kem1024 } from '@noble/post-quantum/ml-kem.js';
+import { ml_dsa44, ml_dsa65, ml_dsa87 } from '@noble/post-quantum/ml-dsa.js';
+
+const peer = spawn(process.argv[2], { stdio: ['pipe', 'pipe', 'inherit'] });
+const lines = createInterface({ input: peer.stdout })[Symbol.asyncIterator]();
+const hex = (b) => (b.length ? Buffer.from(b).toString('hex') : '-');
+const bytes = (s) => new Uint8Array(Buffer.from(s, 'hex'));
+const same = (a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)) === 0;
+async function ours(alg, op, ...args) {
+  peer.stdin.write(`${alg} ${op} ${args.map(hex).join(' ')}\n`);
+  return (await lines.next()).value.split(' ');
+}
+
+let n = 0;
+let failed = 0;
+function ok(condition, name) {
+  n += 1;
+  if (!condition) failed += 1;
+  console.log(`${condition ? 'ok' : 'not ok'} ${n} - ${name}`);
+}
+
+const ROUNDS = 5;
+for (const [name, kem] of [['ML-KEM-512', ml_kem512], ['ML-KEM-768', ml_kem768], ['ML-KEM-1024', ml_kem1024]]) {
+  let keys = true, toUs = true, toThem = true, implicit = true;
+  for (let i = 0; i < ROUNDS; i++) {
+    const seed = randomBytes(64);
+    const theirs = kem.keygen(seed);
+    const [pk, sk] = (await ours(name, 'keygen', seed)).map(bytes);
+    keys &&= same(pk, theirs.publicKey) && same(sk, theirs.secretKey);
+    const sent = kem.encapsulate(pk);
+    const [got] = await ours(name, 'decaps', sent.cipherText, sk);
+    toUs &&= same(bytes(got), sent.sharedSecret);
+    const [ct, ss] = (await ours(name, 'encaps', theirs.publicKey, randomBytes(32))).map(bytes);
+    toThem &&= same(kem.decapsulate(ct, theirs.secretKey), ss);
+    const bad = Uint8Array.from(ct);
+    bad[randomBytes(1)[0]] ^= 1;
+    const [rejected] = await ours(name, 'decaps', bad, sk);
+    implicit &&= same(kem.decapsulate(bad, theirs.secretKey), bytes(rejected)) && !same(bytes(rejected), ss);
+  }
+  ok(keys, `${name} the same seed gives the same keys`);
+  ok(toUs, `${name} we decapsulate what they encapsulate`);
+  ok(toThem, `${name} they decapsulate what we encapsulate`);
+  ok(implicit, `${name} an altered ciphertext gives both the same other secret`);
+}
+
+for (const [name, dsa] of [['ML-DSA-44', ml_dsa44], ['ML-DSA-65', ml_dsa65], ['ML-DSA-87', ml_dsa87]]) {
+  let keys = true, toUs = true, toThem = true, exact = true, refused = true;
+  for (let i = 0; i < ROUNDS; i++) {
+    const seed = randomBytes(32);
+    const msg = randomBytes(100 + i);
+    const context = new Uint8Array(randomBytes(i * 20));
+    const theirs = dsa.keygen(seed);
+    const [pk, sk] = (await ours(name, 'keygen', seed)).map(bytes);
+    keys &&= same(pk, theirs.publicKey) && same(sk, theirs.secretKey);
+    const sig = dsa.sign(msg, theirs.secretKey, { context });
+    toUs &&= (await ours(name, 'verify', pk, context, msg, sig))[0] === 'true';
+    const [mine] = (await ours(name, 'sign', sk, context, msg, randomBytes(32))).map(bytes);
+    toThem &&= dsa.verify(mine, msg, theirs.publicKey, { context });
+    const [det] = (await ours(name, 'sign', sk, context, msg, new Uint8Array(32))).map(bytes);
+    exact &&= same(det, dsa.sign(msg, theirs.secretKey, { context, extraEntropy: false }));
+    const other = Uint8Array.from([...context, 1]);
+    refused &&= (await ours(name, 'verify', pk, other, msg, sig))[1] === 'PQI_ERR_AUTH';
+    refused &&= !dsa.verify(mine, msg, theirs.publicKey, { context: other });
+  }
+  ok(keys, `${name} the same seed gives the same keys`);
+  ok(toUs, `${name} we verify what they sign`);
+  ok(toThem, `${name} they verify what we sign`);
+  ok(exact, `${name} deterministic signatures are identical`);
+  ok(refused, `${name} both refuse another context`);
+}
+console.log(`1..${n}`);
+peer.stdin.end();
+process.exit(failed ? 1 : 0);

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Our side of an interoperability test: one operation per line of standard input, one answer line
+ * per operation. Everything is hex; "-" is an empty string; an error answers "error NAME". */
+#include <pqi/mldsa.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FIELDS = 8, FIELD_MAX = 1 << 17 };
+
+static const pqi_kem *const kems[] = {
+    &pqi_kem_ml_kem_512, &pqi_kem_ml_kem_768, &pqi_kem_ml_kem_1024};
+static const pqi_sig *const sigs[] = {&pqi_sig_ml_dsa_44, &pqi_sig_ml_dsa_65, &pqi_sig_ml_dsa_87};
+
+typedef struct field {
+    uint8_t *b;
+    size_t n;
+} field;
+
+static int nibble(int c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool unhex(const char *s, field *f)
+{
+    f->n = 0;
+    if (strcmp(s, "-") == 0) {
+        return true;
+    }
+    for (; s[0] && s[1]; s += 2) {
+        int hi = nibble(s[0]), lo = nibble(s[1]);
+        if (hi < 0 || lo < 0 || f->n == FIELD_MAX) {
+            return false;
+        }
+        f->b[f->n++] = (uint8_t)(hi * 16 + lo);
+    }
+    return s[0] == 0;
+}
+
+static void hex(const uint8_t *b, size_t n, char end)
+{
+    for (size_t i = 0; i < n; i++) {
+        printf("%02x", b[i]);
+    }
+    putchar(end);
+}
+
+static pqi_cspan c(const field *f)
+{
+    return (pqi_cspan){f->b, f->n};
+}
+
+static uint8_t out1[8192], out2[8192];
+static uint64_t scratch[1 << 16];
+
+static pqi_span tmp(void)
+{
+    return (pqi_span){(uint8_t *)scratch, sizeof scratch};
+}
+
+static pqi_status run_kem(const pqi_kem *k, const char *op, const field *f)
+{
+    pqi_status st = PQI_ERR_UNSUPPORTED;
+    if (strcmp(op, "keygen") == 0) {
+        st = pqi_kem_keygen(
+            k, (pqi_span){out1, k->pk_len}, (pqi_span){out2, k->sk_len}, c(&f[0]), tmp());
+        if (st == PQI_OK) {
+            hex(out1, k->pk_len, ' ');
+            hex(out2, k->sk_len, '\n');
+        }
+    } else if (strcmp(op, "encaps") == 0) {
+        st = pqi_kem_encaps(k, (pqi_span){out1, k->ct_len}, (pqi_span){out2, PQI_KEM_SS}, c(&f[0]),
+            c(&f[1]), tmp());
+        if (st == PQI_OK) {
+            hex(out1, k->ct_len, ' ');
+            hex(out2, PQI_KEM_SS, '\n');
+        }
+    } else if (strcmp(op, "decaps") == 0) {
+        st = pqi_kem_decaps(k, (pqi_span){out1, PQI_KEM_SS}, c(&f[0]), c(&f[1]), tmp());
+        if (st == PQI_OK) {
+            hex(out1, PQI_KEM_SS, '\n');
+        }
+    }
+    return st;
+}
+
+static pqi_status run_sig(const pqi_sig *s, const char *op, const field *f)
+{
+    pqi_status st = PQI_ERR_UNSUPPORTED;
+    size_t n = 0;
+    if (strcmp(op, "keygen") == 0) {
+        st = pqi_sig_keygen(
+            s, (pqi_span){out1, s->pk_len}, (pqi_span){out2, s->sk_len}, c(&f[0]), tmp());
+        if (st == PQI_OK) {
+            hex(out1, s->pk_len, ' ');
+            hex(out2, s->sk_len, '\n');
+        }
+    } else if (strcmp(op, "sign") == 0) { /* sk ctx message rnd */
+        const pqi_cspan m = c(&f[2]);
+        st = pqi_sig_sign(
+            s, (pqi_span){out1, s->sig_len}, &n, c(&f[0]), c(&f[1]), &m, 1, c(&f[3]), tmp());
+        if (st == PQI_OK) {
+            hex(out1, n, '\n');
+        }
+    } else if (strcmp(op, "verify") == 0) { /* pk ctx message signature */
+        const pqi_cspan m = c(&f[2]);
+        st = pqi_sig_verify(s, c(&f[0]), c(&f[1]), &m, 1, c(&f[3]), tmp());
+        if (st == PQI_OK) {
+            puts("true");
+        }
+    }
+    return st;
+}
+
+static pqi_status run(const char *alg, const char *op, const field *f)
+{
+    for (size_t i = 0; i < 3; i++) {
+        if (strcmp(alg, kems[i]->name) == 0) {
+            return run_kem(kems[i], op, f);
+        }
+        if (strcmp(alg, sigs[i]->name) == 0) {
+            return run_sig(sigs[i], op, f);
+        }
+    }
+    return PQI_ERR_UNSUPPORTED;
+}
+
+int main(void)
+{
+    static char line[8 * FIELD_MAX];
+    static uint8_t memory[FIELDS][FIELD_MAX];
+    while (fgets(line, sizeof line, stdin)) {
+        field f[FIELDS];
+        size_t n = 0;
+        bool ok = true;
+        char *save = NULL;
+        line[strcspn(line, "\n")] = 0;
+        const char *alg = strtok_r(line, " ", &save), *op = strtok_r(NULL, " ", &save);
+        for (; n < FIELDS; n++) {
+            f[n] = (field){memory[n], 0};
+            const char *s = strtok_r(NULL, " ", &save);
+            ok = ok && (!s || unhex(s, &f[n]));
+        }
+        pqi_status st = alg && op && ok ? run(alg, op, f) : PQI_ERR_ARG;
+        if (st != PQI_OK) {
+            printf("error %s\n", pqi_status_name(st));
+        }
+        (void)fflush(stdout);
+    }
+    return 0;
+}
