@@ -25,6 +25,15 @@ static bool out_is(pqi_span s, size_t len)
     return s.ptr != NULL && s.len == len;
 }
 
+/* After a failure of the algorithm itself, which may have stopped half way. */
+static pqi_status done(pqi_status st, const pqi_kem *alg, pqi_span tmp)
+{
+    if (st != PQI_OK) {
+        pqi_wipe(tmp.ptr, alg->tmp_len);
+    }
+    return st;
+}
+
 static void clear(pqi_span s)
 {
     if (s.ptr != NULL) {
@@ -43,7 +52,7 @@ pqi_status pqi_kem_keygen(
     if (st != PQI_OK) {
         return st;
     }
-    st = alg->keygen(pk.ptr, sk.ptr, seed.ptr, tmp.ptr);
+    st = done(alg->keygen(pk.ptr, sk.ptr, seed.ptr, tmp.ptr), alg, tmp);
     if (st != PQI_OK) {
         clear(pk);
         clear(sk);
@@ -62,7 +71,7 @@ pqi_status pqi_kem_encaps(
     }
     st = check_tmp(alg, tmp);
     if (st == PQI_OK) {
-        st = alg->encaps(ct.ptr, ss.ptr, pk.ptr, coins.ptr, tmp.ptr);
+        st = done(alg->encaps(ct.ptr, ss.ptr, pk.ptr, coins.ptr, tmp.ptr), alg, tmp);
     }
     if (st != PQI_OK) {
         clear(ct);
@@ -81,7 +90,7 @@ pqi_status pqi_kem_decaps(const pqi_kem *alg, pqi_span ss, pqi_cspan ct, pqi_csp
     }
     st = check_tmp(alg, tmp);
     if (st == PQI_OK) {
-        st = alg->decaps(ss.ptr, ct.ptr, sk.ptr, tmp.ptr);
+        st = done(alg->decaps(ss.ptr, ct.ptr, sk.ptr, tmp.ptr), alg, tmp);
     }
     if (st != PQI_OK) {
         clear(ss);
@@ -91,7 +100,7 @@ pqi_status pqi_kem_decaps(const pqi_kem *alg, pqi_span ss, pqi_cspan ct, pqi_csp
 
 pqi_status pqi_kem_check_pk(const pqi_kem *alg, pqi_cspan pk, pqi_span tmp)
 {
-    if (alg == NULL || pk.ptr == NULL) {
+    if (alg == NULL || (pk.ptr == NULL && pk.len != 0)) {
         return PQI_ERR_ARG;
     }
     if (pk.len != alg->pk_len) {

@@ -116,7 +116,7 @@ static void emit(work *w, sink *to, size_t at, unsigned d)
         return;
     }
     pqi_mlkem_compress(w->buf, &w->a, d);
-    to->differ |= ~pqi_ct_eq_mask(w->buf, to->ref + at, 32u * d);
+    to->differ |= ~pqi_ct_eq_mask(w->buf, to->ref + at, (size_t)32 * d);
 }
 
 /* Algorithm 14, K-PKE.Encrypt(ek, m, r); m in w->m, r in w->prf_in, rho in w->xof_in. */

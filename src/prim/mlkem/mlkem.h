@@ -37,7 +37,7 @@ typedef struct pqi_mlkem_work {
 /* Bytes: encapsulation key, decapsulation key, ciphertext (FIPS 203 section 8, Table 3). */
 #define PQI_MLKEM_PK(k)         (PQI_MLKEM_BYTES * (k) + 32u)
 #define PQI_MLKEM_SK(k)         (2u * PQI_MLKEM_BYTES * (k) + 96u)
-#define PQI_MLKEM_CT(k, du, dv) (32u * (uint32_t)((du) * (k) + (dv)))
+#define PQI_MLKEM_CT(k, du, dv) (((size_t)(du) * (k) + (dv)) * 32u)
 
 /* The functions of pqi_kem, with their set. */
 pqi_status pqi_mlkem_keygen(

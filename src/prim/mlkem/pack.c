@@ -127,7 +127,7 @@ void pqi_mlkem_compress(uint8_t *out, const pqi_mlkem_poly *p, unsigned d)
     }
 }
 
-void pqi_mlkem_decompress(pqi_mlkem_poly *p, const uint8_t *in, unsigned d)
+static inline void unpack(int16_t *c, const uint8_t *in, const unsigned d)
 {
     uint32_t bits = 0; /* at most d - 1 + 8 <= 18 of them */
     unsigned have = 0;
@@ -138,7 +138,20 @@ void pqi_mlkem_decompress(pqi_mlkem_poly *p, const uint8_t *in, unsigned d)
         uint32_t y = bits & ((1u << d) - 1u);
         bits >>= d;
         have -= d;
-        p->c[i] = (int16_t)((y * PQI_MLKEM_Q + (1u << (d - 1))) >> d);
+        c[i] = (int16_t)((2 * y * PQI_MLKEM_Q + (1u << d)) >> (d + 1)); /* q * y / 2^d, rounded */
+    }
+}
+
+void pqi_mlkem_decompress(pqi_mlkem_poly *p, const uint8_t *in, unsigned d)
+{
+    if (d == 4) {
+        unpack(p->c, in, 4);
+    } else if (d == 5) {
+        unpack(p->c, in, 5);
+    } else if (d == 10) {
+        unpack(p->c, in, 10);
+    } else {
+        unpack(p->c, in, 11);
     }
 }
 

@@ -56,14 +56,15 @@ static inline int16_t barrett(int16_t a)
     return (int16_t)(a - mul_lo(t, Q));
 }
 
-/* Cooley-Tukey layer of stride len; zeta indices start at 128 / len. Raises the bound by 2497. */
-static inline void ntt_layer(int16_t *c, const unsigned len)
+/* Cooley-Tukey layer of stride len; zeta indices start at k = 128 / len. Raises the bound by
+ * 2497. */
+static inline void ntt_layer(int16_t *c, const size_t len, const size_t k)
 {
-    const int16_t *zeta = pqi_mlkem_zetas + 128u / len;
-    for (unsigned start = 0; start < PQI_MLKEM_N; start += 2 * len) {
+    const int16_t *zeta = pqi_mlkem_zetas + k;
+    for (size_t start = 0; start < PQI_MLKEM_N; start += 2 * len) {
         int16_t z = *zeta++;
         int16_t zq = zeta_q(z);
-        for (unsigned j = start; j < start + len; j++) {
+        for (size_t j = start; j < start + len; j++) {
             int16_t t = mont_mul(c[j + len], z, zq);
             c[j + len] = (int16_t)(c[j] - t);
             c[j] = (int16_t)(c[j] + t);
@@ -71,14 +72,14 @@ static inline void ntt_layer(int16_t *c, const unsigned len)
     }
 }
 
-/* Gentleman-Sande layer of stride len. Doubles the bound of sums; products are at most 2497. */
-static inline void inv_layer(int16_t *c, const unsigned len)
+/* Gentleman-Sande layer of stride len; zeta indices end at 2 * k - 1, k = 128 / len. Doubles the bound of sums; products are at most 2497. */
+static inline void inv_layer(int16_t *c, const size_t len, const size_t k)
 {
-    const int16_t *zeta = pqi_mlkem_zetas + 256u / len - 1;
-    for (unsigned start = 0; start < PQI_MLKEM_N; start += 2 * len) {
+    const int16_t *zeta = pqi_mlkem_zetas + 2 * k - 1;
+    for (size_t start = 0; start < PQI_MLKEM_N; start += 2 * len) {
         int16_t z = *zeta--;
         int16_t zq = zeta_q(z);
-        for (unsigned j = start; j < start + len; j++) {
+        for (size_t j = start; j < start + len; j++) {
             int16_t t = c[j];
             c[j] = (int16_t)(t + c[j + len]);
             c[j + len] = mont_mul((int16_t)(c[j + len] - t), z, zq);
@@ -93,26 +94,16 @@ static void reduce(int16_t *c)
     }
 }
 
-#if defined(__OPTIMIZE_SIZE__)
-#define LAYERS_DOWN(f, c)                                                                          \
-    for (unsigned len = 128; len >= 2; len /= 2) {                                                 \
-        f(c, len);                                                                                 \
-    }
-#else
-#define LAYERS_DOWN(f, c)                                                                          \
-    f(c, 128);                                                                                     \
-    f(c, 64);                                                                                      \
-    f(c, 32);                                                                                      \
-    f(c, 16);                                                                                      \
-    f(c, 8);                                                                                       \
-    f(c, 4);                                                                                       \
-    f(c, 2);
-#endif
-
 void pqi_mlkem_ntt(pqi_mlkem_poly *p)
 {
     /* 15287 + 7 * 2497 = 32766: no layer overflows. */
-    LAYERS_DOWN(ntt_layer, p->c)
+    ntt_layer(p->c, 128, 1);
+    ntt_layer(p->c, 64, 2);
+    ntt_layer(p->c, 32, 4);
+    ntt_layer(p->c, 16, 8);
+    ntt_layer(p->c, 8, 16);
+    ntt_layer(p->c, 4, 32);
+    ntt_layer(p->c, 2, 64);
     reduce(p->c);
 }
 
@@ -120,14 +111,14 @@ void pqi_mlkem_inv_ntt(pqi_mlkem_poly *p)
 {
     int16_t *c = p->c;
     /* Sums: 3328 * 2^3 = 26624, then 1665 * 2^4 = 26640; differences have the bound of the sums. */
-    inv_layer(c, 2);
-    inv_layer(c, 4);
-    inv_layer(c, 8);
+    inv_layer(c, 2, 64);
+    inv_layer(c, 4, 32);
+    inv_layer(c, 8, 16);
     reduce(c);
-    inv_layer(c, 16);
-    inv_layer(c, 32);
-    inv_layer(c, 64);
-    inv_layer(c, 128);
+    inv_layer(c, 16, 8);
+    inv_layer(c, 32, 4);
+    inv_layer(c, 64, 2);
+    inv_layer(c, 128, 1);
     /* 1441 = 2^32 / 128 mod q: 2^16 against the Montgomery factor, 2^16 promised to the caller. */
     for (unsigned i = 0; i < PQI_MLKEM_N; i++) {
         c[i] = mont_mul(c[i], 1441, zeta_q(1441));
@@ -138,7 +129,7 @@ void pqi_mlkem_mul_acc(pqi_mlkem_acc *acc, const pqi_mlkem_poly *a, const pqi_ml
 {
     /* Pair i is multiplied modulo X^2 - g, g = +-zeta[64 + i / 2] (FIPS 203 Appendix A, second
      * table). |sum| <= 4095 * (1665 + 2497) a product, 6.82e7 for four, below q * 2^15 = 1.09e8. */
-    for (unsigned i = 0; i < 64; i++) {
+    for (size_t i = 0; i < 64; i++) {
         const int16_t *x = a->c + 4 * i;
         const int16_t *y = b->c + 4 * i;
         int32_t *r = acc->c + 4 * i;

@@ -12,7 +12,7 @@
 
 #define PQI_MLKEM_N     256u
 #define PQI_MLKEM_Q     3329
-#define PQI_MLKEM_BYTES 384u /* of a polynomial in ByteEncode_12 */
+#define PQI_MLKEM_BYTES ((size_t)384) /* of a polynomial in ByteEncode_12 */
 
 typedef struct pqi_mlkem_poly {
     int16_t c[PQI_MLKEM_N];
