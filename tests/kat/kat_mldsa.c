@@ -4,6 +4,8 @@
  * ACVP, ML-DSA specification, known answer tests of Sign_internal). */
 #include "pqi_test.h"
 
+#include "prim/mldsa/round.h"
+
 #include <openssl/evp.h>
 #include <pqi/mldsa.h>
 
@@ -93,6 +95,54 @@ static void accumulated_87(void **state)
     (void)state;
     accumulated(&pqi_sig_ml_dsa_87, digests[2]);
 }
+
+#if defined(PQI_SLOW)
+static void number(pqi_xof *x, int32_t v)
+{
+    char line[16];
+    int n = snprintf(line, sizeof line, "%d\n", (int)v);
+    pqi_xof_absorb(x, line, (size_t)n);
+}
+
+static int32_t centred(int32_t v)
+{
+    return v > (int32_t)(PQI_MLDSA_Q / 2) ? v - (int32_t)PQI_MLDSA_Q : v;
+}
+
+static void rounding_lines(pqi_xof *x, uint32_t r, int32_t gamma2)
+{
+    int32_t r0;
+    number(x, (int32_t)pqi_mldsa_decompose(&r0, r, gamma2));
+    number(x, (int32_t)pqi_mldsa_use_hint(1, r, gamma2));
+    number(x, r0);
+    number(x, abs(r0));
+}
+
+/* Rounding of every field element, in the text form of C2SP CCTV. */
+static void field_digest(void **state)
+{
+    (void)state;
+    uint8_t digest[32], want[32];
+    pqi_xof x;
+    assert_int_equal(pqi_xof_init(&x, PQI_HASH_SHAKE128), PQI_OK);
+    for (uint32_t r = 0; r < PQI_MLDSA_Q; r++) {
+        int32_t c = centred((int32_t)r), r0;
+        number(&x, c);
+        number(&x, abs(c));
+        number(&x, (int32_t)pqi_mldsa_power2round(&r0, r));
+        number(&x, r0 < 0 ? r0 + (int32_t)PQI_MLDSA_Q : r0);
+        rounding_lines(&x, r, PQI_MLDSA_GAMMA2_88);
+        rounding_lines(&x, r, PQI_MLDSA_GAMMA2_32);
+    }
+    pqi_xof_squeeze(&x, digest, sizeof digest);
+    from_hex(want, "f930663417278156ab05d940294a77210a809c924d8ab63ec72f4526247602c7", 32);
+    assert_memory_equal(digest, want, sizeof want);
+}
+
+PQI_TEST_MAIN(cmocka_unit_test(field_digest), cmocka_unit_test(accumulated_44),
+    cmocka_unit_test(accumulated_65), cmocka_unit_test(accumulated_87))
+
+#else /* the quick program */
 
 /* SHA-256 of pk || sk and of the signature. */
 /* clang-format off */
@@ -188,3 +238,4 @@ static void rejection_loop(void **state)
 
 PQI_TEST_MAIN(cmocka_unit_test(accumulated_44), cmocka_unit_test(accumulated_65),
     cmocka_unit_test(accumulated_87), cmocka_unit_test(rejection_loop))
+#endif
