@@ -20,6 +20,9 @@ set(PQI_CORE_SOURCES
     src/prim/mlkem/poly.c
     src/prim/mlkem/sample.c
     src/prim/classic.c
+    src/prim/selftest.c
+    src/prim/selftest_pq.c
+    src/prim/selftest_classic.c
     src/prim/hkdf/hkdf.c
     src/suite/algs.c
     src/suite/algs_all.c
@@ -66,6 +69,7 @@ set(PQI_CLI_SOURCES
     apps/pqi/algs.c
     apps/pqi/cmd_version.c
     apps/pqi/cli_kek.c
+    apps/pqi/cmd_selftest.c
     apps/pqi/cmd_vectors.c
     apps/pqi/vectors/run.c
     apps/pqi/vectors/field.c

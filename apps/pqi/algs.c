@@ -3,6 +3,9 @@
 #include "algs.h"
 
 #include <pqi/host.h>
+#include <pqi/selftest.h>
+
+#include <stdlib.h>
 
 void pqi_cli_algs(pqi_algs *out)
 {
@@ -25,4 +28,26 @@ size_t pqi_cli_tmp_len(const pqi_algs *algs)
         n = larger(n, larger(s->keygen_tmp, larger(s->sign_tmp, s->verify_tmp)));
     }
     return n;
+}
+
+pqi_cli_exit pqi_cli_require_selftest(void)
+{
+    static bool done;
+    static pqi_cli_exit result = PQI_CLI_OK;
+    if (done) {
+        return result;
+    }
+    pqi_algs algs;
+    pqi_cli_algs(&algs);
+    unsigned index = 0;
+    pqi_span tmp = {NULL, pqi_selftest_tmp_len(&algs)};
+    tmp.ptr = pqi_cli_alloc(tmp.len);
+    pqi_status st = pqi_selftest(&algs, &index, tmp);
+    free(tmp.ptr);
+    done = true;
+    if (st != PQI_OK) {
+        result = pqi_cli_fail(PQI_CLI_ENV, "pqi selftest",
+            "the self test of %s failed: no key is used", pqi_selftest_name(&algs, index));
+    }
+    return result;
 }

@@ -13,4 +13,8 @@ void pqi_cli_algs(pqi_algs *out);
 /* Bytes of scratch that are enough for every KEM and signature operation of the set. */
 size_t pqi_cli_tmp_len(const pqi_algs *algs);
 
+/* Every command that touches a key calls this first and returns the value unless it is PQI_CLI_OK.
+ * The self test runs once per process; a failure was printed and lasts. Not thread-safe. */
+pqi_cli_exit pqi_cli_require_selftest(void);
+
 #endif

@@ -4,6 +4,8 @@
 
 /* clang-format off */
 const pqi_cli_command pqi_commands[] = {
+    {"selftest", "This program", pqi_cmd_selftest, "[--json]",
+        "compare every algorithm with a known answer", NULL, "pqi selftest"},
     {"vectors", "This program", pqi_cmd_vectors, "[--json] [--verbose] FILE...",
         "run NIST ACVP and Wycheproof test vectors", NULL, "pqi vectors"},
     {"version", "This program", pqi_cmd_version, "[--json]",
