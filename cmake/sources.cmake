@@ -54,6 +54,9 @@ set(PQI_PQI_SOURCES
 set(PQI_HOST_SOURCES
     src/port/linux/classic_openssl.c
     src/port/linux/file_atomic.c
+    src/port/linux/kek.c
+    src/port/linux/protected_mem.c
+    src/port/linux/provider_host.c
     src/port/linux/test_point.c
     src/port/linux/ossl_aead.c
     src/port/linux/ossl_pk.c

@@ -25,15 +25,6 @@ extern "C" {
 
 #define PQI_HOST_PEERS_DEFAULT 64u
 
-/* Where the key that encrypts the provider's files comes from: exactly one member is set. None is
- * PQI_ERR_ARG: nothing is ever stored unencrypted. */
-typedef struct pqi_host_kek_source {
-    const char *key_file;        /* 32 random bytes, mode 0600 */
-    const char *passphrase_file; /* first line; mode 0600 */
-    const char *credential;      /* name under $CREDENTIALS_DIRECTORY (systemd) */
-    pqi_cspan passphrase;        /* as typed by a person; the caller wipes it */
-} pqi_host_kek_source;
-
 typedef struct pqi_host_device_cfg {
     const char *dir;
     pqi_host_kek_source kek;

@@ -131,7 +131,9 @@ pqi_status pqi_file_write_atomic(const char *dir, const char *name, pqi_cspan da
     if (ok) {
         ok = point(PQI_POINT_FILE_DIR) && fsync(fd) == 0;
     } else {
+        int e = errno;               /* of the step that failed, for the log of the caller */
         (void)unlinkat(fd, temp, 0); /* may not exist; what stays is swept at the next start */
+        errno = e;
     }
     close_quietly(fd);
     (void)pqi_host_kill_point(PQI_POINT_FILE_DONE);
