@@ -127,6 +127,13 @@ void pqi_mlkem_compress(uint8_t *out, const pqi_mlkem_poly *p, unsigned d)
     }
 }
 
+/* Decompress_d(y) = round(q / 2^d * y) for y < 2^d. */
+static inline int16_t expand(uint32_t y, const unsigned d)
+{
+    return (int16_t)((2 * y * PQI_MLKEM_Q + (1u << d)) >> (d + 1));
+}
+
+/* d bits at a time. */
 static inline void unpack(int16_t *c, const uint8_t *in, const unsigned d)
 {
     uint32_t bits = 0; /* at most d - 1 + 8 <= 18 of them */
@@ -135,10 +142,19 @@ static inline void unpack(int16_t *c, const uint8_t *in, const unsigned d)
         for (; have < d; have += 8) {
             bits |= (uint32_t)*in++ << have;
         }
-        uint32_t y = bits & ((1u << d) - 1u);
+        c[i] = expand(bits & ((1u << d) - 1u), d);
         bits >>= d;
         have -= d;
-        c[i] = (int16_t)((2 * y * PQI_MLKEM_Q + (1u << d)) >> (d + 1)); /* q * y / 2^d, rounded */
+    }
+}
+
+static void unpack10(int16_t *c, const uint8_t *in)
+{
+    for (unsigned i = 0; i < PQI_MLKEM_N; i += 4, in += 5) {
+        c[i] = expand(in[0] | (in[1] & 0x03u) << 8, 10);
+        c[i + 1] = expand((uint32_t)in[1] >> 2 | (in[2] & 0x0fu) << 6, 10);
+        c[i + 2] = expand((uint32_t)in[2] >> 4 | (in[3] & 0x3fu) << 4, 10);
+        c[i + 3] = expand((uint32_t)in[3] >> 6 | (uint32_t)in[4] << 2, 10);
     }
 }
 
@@ -149,7 +165,7 @@ void pqi_mlkem_decompress(pqi_mlkem_poly *p, const uint8_t *in, unsigned d)
     } else if (d == 5) {
         unpack(p->c, in, 5);
     } else if (d == 10) {
-        unpack(p->c, in, 10);
+        unpack10(p->c, in);
     } else {
         unpack(p->c, in, 11);
     }

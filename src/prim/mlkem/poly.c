@@ -9,6 +9,8 @@
  * gcc, clang and every other compiler for our targets do (C11 6.5.7, 6.3.1.3); a test checks. */
 #include "prim/mlkem/poly.h"
 
+#include <pqi/wipe.h>
+
 #define Q    PQI_MLKEM_Q
 #define QINV (-3327) /* q^-1 mod 2^16: 3329 * -3327 = 1 - 169 * 2^16 */
 
@@ -87,6 +89,105 @@ static inline void inv_layer(int16_t *c, const size_t len, const size_t k)
     }
 }
 
+#if defined(__OPTIMIZE_SIZE__)
+
+/* Layers of stride 4 and 2. */
+static void ntt_short_layers(int16_t *c)
+{
+    ntt_layer(c, 4, 32);
+    ntt_layer(c, 2, 64);
+}
+
+/* Layers of stride 2 and 4. */
+static void inv_short_layers(int16_t *c)
+{
+    inv_layer(c, 2, 64);
+    inv_layer(c, 4, 32);
+}
+
+#else
+
+/* The two layers of the shortest strides work inside blocks of eight, which leaves vectors half
+ * empty. Here place j of all 32 blocks is made one row, and the layers become one loop along the
+ * rows, with neighbouring zetas for neighbouring blocks. */
+#define ROW 32u
+
+static inline void butterfly(int16_t *x, int16_t *y, int16_t z)
+{
+    int16_t t = mont_mul(*y, z, zeta_q(z));
+    *y = (int16_t)(*x - t);
+    *x = (int16_t)(*x + t);
+}
+
+static inline void inv_butterfly(int16_t *x, int16_t *y, int16_t z)
+{
+    int16_t t = *x;
+    *x = (int16_t)(t + *y);
+    *y = mont_mul((int16_t)(*y - t), z, zeta_q(z));
+}
+
+/* Layers of stride 4 and 2. */
+static void ntt_short_layers(int16_t *c)
+{
+    int16_t t[8][ROW];
+    for (size_t b = 0; b < ROW; b++) {
+        for (size_t j = 0; j < 8; j++) {
+            t[j][b] = c[8 * b + j];
+        }
+    }
+    for (size_t b = 0; b < ROW; b++) {
+        const int16_t z4 = pqi_mlkem_zetas[32 + b];
+        const int16_t z2 = pqi_mlkem_zetas[64 + 2 * b];
+        const int16_t w2 = pqi_mlkem_zetas[65 + 2 * b];
+        butterfly(&t[0][b], &t[4][b], z4);
+        butterfly(&t[1][b], &t[5][b], z4);
+        butterfly(&t[2][b], &t[6][b], z4);
+        butterfly(&t[3][b], &t[7][b], z4);
+        butterfly(&t[0][b], &t[2][b], z2);
+        butterfly(&t[1][b], &t[3][b], z2);
+        butterfly(&t[4][b], &t[6][b], w2);
+        butterfly(&t[5][b], &t[7][b], w2);
+    }
+    for (size_t b = 0; b < ROW; b++) {
+        for (size_t j = 0; j < 8; j++) {
+            c[8 * b + j] = t[j][b];
+        }
+    }
+    pqi_wipe(t, sizeof t);
+}
+
+/* Layers of stride 2 and 4. The blocks are taken backwards, since the zetas are. */
+static void inv_short_layers(int16_t *c)
+{
+    int16_t t[8][ROW];
+    for (size_t b = 0; b < ROW; b++) {
+        for (size_t j = 0; j < 8; j++) {
+            t[j][ROW - 1 - b] = c[8 * b + j];
+        }
+    }
+    for (size_t b = 0; b < ROW; b++) {
+        const int16_t z4 = pqi_mlkem_zetas[32 + b];
+        const int16_t z2 = pqi_mlkem_zetas[64 + 2 * b];
+        const int16_t w2 = pqi_mlkem_zetas[65 + 2 * b];
+        inv_butterfly(&t[0][b], &t[2][b], w2);
+        inv_butterfly(&t[1][b], &t[3][b], w2);
+        inv_butterfly(&t[4][b], &t[6][b], z2);
+        inv_butterfly(&t[5][b], &t[7][b], z2);
+        inv_butterfly(&t[0][b], &t[4][b], z4);
+        inv_butterfly(&t[1][b], &t[5][b], z4);
+        inv_butterfly(&t[2][b], &t[6][b], z4);
+        inv_butterfly(&t[3][b], &t[7][b], z4);
+    }
+    for (size_t b = 0; b < ROW; b++) {
+        for (size_t j = 0; j < 8; j++) {
+            c[8 * b + j] = t[j][ROW - 1 - b];
+        }
+    }
+    pqi_wipe(t, sizeof t);
+}
+
+#endif
+
 static void reduce(int16_t *c)
 {
     for (unsigned i = 0; i < PQI_MLKEM_N; i++) {
@@ -102,8 +203,7 @@ void pqi_mlkem_ntt(pqi_mlkem_poly *p)
     ntt_layer(p->c, 32, 4);
     ntt_layer(p->c, 16, 8);
     ntt_layer(p->c, 8, 16);
-    ntt_layer(p->c, 4, 32);
-    ntt_layer(p->c, 2, 64);
+    ntt_short_layers(p->c);
     reduce(p->c);
 }
 
@@ -111,8 +211,7 @@ void pqi_mlkem_inv_ntt(pqi_mlkem_poly *p)
 {
     int16_t *c = p->c;
     /* Sums: 3328 * 2^3 = 26624, then 1665 * 2^4 = 26640; differences have the bound of the sums. */
-    inv_layer(c, 2, 64);
-    inv_layer(c, 4, 32);
+    inv_short_layers(c);
     inv_layer(c, 8, 16);
     reduce(c);
     inv_layer(c, 16, 8);
