@@ -248,7 +248,7 @@ static pqi_status soft_decrypt(pqi_provider *p, pqi_key kem, pqi_key dh, const p
     const pqi_box_ctx *ctx, pqi_cspan capsule, pqi_cspan ct, pqi_span plain)
 {
     soft_op op;
-    soft_slot *kem_slot, *dh_slot;
+    soft_slot *kem_slot = NULL, *dh_slot = NULL;
     soft_keys k;
     pqi_status st = pqi_soft_enter(soft_of(p), false, &op);
     if (st != PQI_OK) {
