@@ -10,6 +10,12 @@
 #define PQI_MLDSA_GAMMA2_88 ((int32_t)((PQI_MLDSA_Q - 1u) / 88u)) /* ML-DSA-44, Table 1 */
 #define PQI_MLDSA_GAMMA2_32 ((int32_t)((PQI_MLDSA_Q - 1u) / 32u)) /* ML-DSA-65 and 87, Table 1 */
 
+/* (q - 1) / (2 gamma2): the number of values of HighBits. */
+static inline uint32_t pqi_mldsa_high_values(int32_t gamma2)
+{
+    return gamma2 == PQI_MLDSA_GAMMA2_88 ? 44u : 16u;
+}
+
 /* Algorithm 35, Power2Round, for r < q: r = r1 * 2^13 + r0 with -2^12 < r0 <= 2^12. */
 static inline uint32_t pqi_mldsa_power2round(int32_t *r0, uint32_t r)
 {
@@ -31,14 +37,14 @@ static inline uint32_t pqi_mldsa_round_quotient(uint32_t r, int32_t gamma2)
 }
 
 /* Algorithm 36, Decompose, for r < q: r = r1 * 2 gamma2 + r0 mod q, -gamma2 <= r0 <= gamma2.
- * For the top interval r1 becomes 0 and r0 = r - q. */
+ * For the top interval r1 becomes 0 and r0 = r - q. Arithmetic only, so that it vectorises. */
 static inline uint32_t pqi_mldsa_decompose(int32_t *r0, uint32_t r, int32_t gamma2)
 {
-    uint32_t m = (PQI_MLDSA_Q - 1u) / (2u * (uint32_t)gamma2); /* a constant: 44 or 16 */
+    uint32_t m = pqi_mldsa_high_values(gamma2);
     uint32_t r1 = pqi_mldsa_round_quotient(r, gamma2);
-    uint32_t top = pqi_ct_barrier_u32(0u - ((m - 1u - r1) >> 31)); /* ones where r1 = m */
-    r1 &= ~top;
-    *r0 = (int32_t)r - (int32_t)r1 * 2 * gamma2 - (int32_t)(PQI_MLDSA_Q & top);
+    uint32_t top = (m - 1u - r1) >> 31; /* 1 where r1 = m */
+    r1 -= m * top;
+    *r0 = (int32_t)r - (int32_t)r1 * 2 * gamma2 - (int32_t)(PQI_MLDSA_Q * top);
     return r1;
 }
 
@@ -62,7 +68,7 @@ static inline uint32_t pqi_mldsa_make_hint(int32_t r0, uint32_t w1, int32_t gamm
 /* Algorithm 40, UseHint, for r < q. Everything is public. */
 static inline uint32_t pqi_mldsa_use_hint(uint32_t hint, uint32_t r, int32_t gamma2)
 {
-    uint32_t m = (PQI_MLDSA_Q - 1u) / (2u * (uint32_t)gamma2);
+    uint32_t m = pqi_mldsa_high_values(gamma2);
     int32_t r0;
     uint32_t r1 = pqi_mldsa_decompose(&r0, r, gamma2);
     if (hint == 0) {

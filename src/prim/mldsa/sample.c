@@ -19,8 +19,9 @@ void pqi_mldsa_sample_a(pqi_mldsa_poly *a, const uint8_t rho[32], unsigned row, 
         for (unsigned i = 0; i < PQI_SHAKE128_RATE && n < PQI_MLDSA_N; i += 3) {
             /* Algorithm 14, CoeffFromThreeBytes: 23 bits, refused if not below q. */
             uint32_t z = buf[i] | (uint32_t)buf[i + 1] << 8 | (uint32_t)(buf[i + 2] & 0x7fu) << 16;
-            a->c[n] = z;
-            n += z < PQI_MLDSA_Q;
+            if (z < PQI_MLDSA_Q) {
+                a->c[n++] = z;
+            }
         }
     }
 }
