@@ -48,6 +48,13 @@ set(PQI_CORE_SOURCES
 
 # libpqi: the sans-I/O rest: state, identity, sessions, protocols.
 set(PQI_PQI_SOURCES
+    src/ident/ident.c
+    src/ident/cose.c
+    src/ident/scope.c
+    src/ident/cert.c
+    src/ident/cert_wire.c
+    src/ident/manifest.c
+    src/ident/revoke.c
 )
 
 # libpqi-host: Linux port: OpenSSL, files, SQLite, MQTT.

@@ -73,7 +73,8 @@ PQI_API PQI_MUST_CHECK pqi_status pqi_manifest_decode(
 
 /* Checks that `threshold` distinct root keys of `by` signed m: by == m for the first manifest,
  * by == version N for version N + 1 (which needs both calls). tmp: verify_tmp of its algorithms.
- * PQI_OK; PQI_ERR_AUTH; PQI_ERR_UNSUPPORTED: an algorithm is not in `a`. */
+ * PQI_OK; PQI_ERR_AUTH: too few, one that does not verify, another fleet, not the next version;
+ * PQI_ERR_UNSUPPORTED: an algorithm is not in `a`; PQI_ERR_SPACE: tmp. */
 PQI_API PQI_MUST_CHECK pqi_status pqi_manifest_verify(
     const pqi_algs *a, const pqi_manifest *m, const pqi_manifest *by, pqi_span tmp);
 
@@ -85,8 +86,10 @@ typedef struct pqi_manifest_spec {
     uint32_t n_keys;
 } pqi_manifest_spec;
 
-/* Signs with the root keys `handles` of provider p (their public keys must stand in the spec as
- * root keys). PQI_ERR_ARG: spec breaks a rule above; PQI_ERR_SPACE: *out_len tells the need. */
+/* Signs with the keys `handles` of provider p, 1..32 different ones: root keys of this version, and
+ * at a rotation those of the version before it. Keys and signatures are put into their one order.
+ * PQI_ERR_ARG: spec breaks a rule above; PQI_ERR_SPACE: *out_len tells the need; statuses of the
+ * provider. Whether the thresholds are met, pqi_manifest_verify() tells. */
 PQI_API PQI_MUST_CHECK pqi_status pqi_manifest_build(const pqi_algs *a, pqi_provider *p,
     const pqi_manifest_spec *spec, const pqi_key *handles, size_t n_handles, pqi_span out,
     size_t *out_len);
@@ -157,7 +160,8 @@ typedef struct pqi_now {
 } pqi_now;
 
 /* Checks the issuer's signature under the manifest and the validity window (INV-20, INV-21).
- * PQI_OK; PQI_ERR_AUTH: unknown issuer, bad signature; PQI_ERR_POLICY: outside its window. */
+ * PQI_OK; PQI_ERR_AUTH: unknown issuer, bad signature, a manifest that wants more than one issuer;
+ * PQI_ERR_POLICY: outside its window; PQI_ERR_UNSUPPORTED; PQI_ERR_SPACE: tmp. */
 PQI_API PQI_MUST_CHECK pqi_status pqi_cert_verify(
     const pqi_algs *a, const pqi_cert *c, const pqi_manifest *m, const pqi_now *now, pqi_span tmp);
 
@@ -178,7 +182,7 @@ PQI_API PQI_MUST_CHECK pqi_status pqi_cert_build(const pqi_algs *a, pqi_provider
 
 typedef struct pqi_revoked {
     uint32_t roster_index;
-    uint32_t min_key_epoch; /* epochs below this are revoked; UINT32_MAX: the device is */
+    uint32_t min_key_epoch; /* >= 1: epochs below this are revoked; UINT32_MAX: the device is */
     uint8_t reason;
 } pqi_revoked;
 
@@ -192,7 +196,7 @@ typedef struct pqi_revocations {
 
 PQI_API PQI_MUST_CHECK pqi_status pqi_revocations_decode(
     const pqi_algs *a, pqi_cspan in, pqi_revocations *out);
-/* Entry i < count of a decoded snapshot. */
+/* Entry i < count of a decoded snapshot, found by walking from the first; zero for another i. */
 PQI_API pqi_revoked pqi_revocations_at(const pqi_revocations *r, uint32_t i);
 /* Signed by a revoker key, or by an issuer key where the manifest names no revoker.
  * PQI_ERR_AUTH: signature, fleet or root version. */

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Shared by the identity objects: their field readers, key ids, payload encoders. */
+#ifndef PQI_IDENT_IDENT_H
+#define PQI_IDENT_IDENT_H
+
+#include "base/cbor.h"
+#include <pqi/join.h>
+#include <pqi/trust.h>
+
+#define PQI_OBJECT_VERSION 1u
+
+/* Field readers over the sticky reader; what they copy out is meaningless once it has failed. */
+void pqi_ident_read_fixed(rd *r, uint8_t *out, size_t n); /* bstr of n bytes */
+int32_t pqi_ident_read_sig_alg(rd *r);                    /* 16 bits, not 0 */
+pqi_cspan pqi_ident_read_id(rd *r);                       /* tstr of the set of pqi_id_check() */
+uint32_t pqi_ident_read_u32(rd *r, uint32_t min);
+
+/* The keys of a certificate or join request: maps 4 [kem alg, ek], 5 x25519, 6 [sig alg, pk]. */
+typedef struct pqi_ident_keys {
+    uint32_t kem_alg;
+    pqi_cspan kem_pk, x25519_pk;
+    int32_t sig_alg; /* 0: none */
+    pqi_cspan sig_pk;
+} pqi_ident_keys;
+void pqi_ident_read_keys(rd *r, pqi_ident_keys *k);
+
+/* Do the lengths fit the algorithms? PQI_OK; PQI_ERR_DECODE; PQI_ERR_UNSUPPORTED. */
+PQI_MUST_CHECK pqi_status pqi_ident_check_keys(const pqi_algs *a, const pqi_ident_keys *k);
+PQI_MUST_CHECK pqi_status pqi_ident_check_sig_key(const pqi_algs *a, int32_t alg, pqi_cspan pk);
+
+/* SHA-256(label || alg as i16 || pk). */
+PQI_MUST_CHECK pqi_status pqi_ident_key_hash(
+    const pqi_algs *a, pqi_cspan label, int32_t alg, pqi_cspan pk, uint8_t out[32]);
+/* SHA-256("PQI4 kid" || payload)[0..16]. */
+PQI_MUST_CHECK pqi_status pqi_ident_key_id(
+    const pqi_algs *a, pqi_cspan payload, uint8_t out[PQI_KEY_ID_LEN]);
+
+/* The key of `role` with this kid, or NULL. */
+const pqi_manifest_key *pqi_ident_find_key(
+    const pqi_manifest *m, pqi_role role, const uint8_t kid[PQI_KID_LEN]);
+
+/* Are the scope's fields in their sets? */
+bool pqi_ident_scope_ok(const pqi_scope *s);
+
+/* Payload encoders, for building and for the tests' encode-again check. */
+void pqi_cert_put_payload(wr *w, const pqi_cert *c);
+void pqi_manifest_put_payload(wr *w, const pqi_manifest_spec *s);
+void pqi_revocations_put_payload(
+    wr *w, const pqi_revocations *head, const pqi_revoked *entries, size_t n);
+
+/* Domain labels, docs/spec/domains.md. */
+#define PQI_DOMAIN_CERT         ((pqi_cspan){PQI_LIT("PQI4 cert")})
+#define PQI_DOMAIN_ROOT         ((pqi_cspan){PQI_LIT("PQI4 root")})
+#define PQI_DOMAIN_REV          ((pqi_cspan){PQI_LIT("PQI4 rev")})
+#define PQI_DOMAIN_FACTORY      ((pqi_cspan){PQI_LIT("PQI4 factory")})
+#define PQI_DOMAIN_JOIN_FACTORY ((pqi_cspan){PQI_LIT("PQI4 join factory")})
+#define PQI_DOMAIN_JOIN_POP     ((pqi_cspan){PQI_LIT("PQI4 join pop")})
+
+/* COSE typ headers. */
+#define PQI_TYP_CERT ((pqi_cspan){PQI_LIT("pqi-cert")})
+#define PQI_TYP_ROOT ((pqi_cspan){PQI_LIT("pqi-root")})
+#define PQI_TYP_REV  ((pqi_cspan){PQI_LIT("pqi-rev")})
+#define PQI_TYP_JOIN ((pqi_cspan){PQI_LIT("pqi-join")})
+
+#endif
