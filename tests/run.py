@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the test programs of build directories and adds up their TAP.
 
-usage: tests/run.py [--only PREFIX] DIR[:MODE]...
+usage: tests/run.py [--only PREFIX] [--timeout SECONDS] DIR[:MODE]...
   MODE  all   (default) every program of DIR/tests/tests.list, then the scripts of
               tests/scripts.list, which get DIR as their argument
         asan  every program whose name does not start with slow_, no scripts
@@ -167,11 +167,16 @@ def attempt(job):
 
 
 def main():
-    ap = argparse.ArgumentParser(usage="tests/run.py [--only PREFIX] DIR[:MODE]...")
+    ap = argparse.ArgumentParser(
+        usage="tests/run.py [--only PREFIX] [--timeout SECONDS] DIR[:MODE]...")
+    ap.add_argument("--timeout", type=int, help="of each program, instead of %d and %d s" % (
+        TIMEOUT, TIMEOUT_SLOW))
     ap.add_argument("--only", default="", help="names that start with this")
     ap.add_argument("dirs", nargs="+")
     args = ap.parse_args()
     jobs = plan_runs(args.dirs, args.only)
+    if args.timeout:
+        jobs = [(label, command, args.timeout) for label, command, _ in jobs]
     width = max([len(j[0]) for j in jobs], default=0)
     passed = failed = 0
     skips = {}

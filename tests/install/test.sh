@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # usage: tests/install/test.sh BUILD    Installs BUILD into a scratch prefix and compiles a consumer
-# through pkg-config (shared and static) and through find_package.
+# through pkg-config (shared), a static library, find_package and add_subdirectory.
 set -u
 build=$(cd "$1" && pwd) || exit 1
 cd "$(dirname "$0")" || exit 1
@@ -44,6 +44,21 @@ by_cmake() {
         cmake --build "$tmp/b" && "$tmp/b/consumer_core" || return 1
     ! has_shared || "$tmp/b/consumer_shared"
 }
+# As a part of somebody's build: the libraries alone, and no warning flags of ours.
+by_subproject() {
+    mkdir -p "$tmp/s"
+    cat >"$tmp/s/CMakeLists.txt" <<END
+cmake_minimum_required(VERSION 3.21)
+project(outer LANGUAGES C)
+set(PQI_HOST OFF)
+add_subdirectory($here/../.. pqi)
+add_executable(consumer $here/consumer.c)
+target_link_libraries(consumer PRIVATE pqi::core)
+END
+    cmake -S "$tmp/s" -B "$tmp/s/b" -G Ninja -DCMAKE_POLICY_DEFAULT_CMP0077=NEW &&
+        cmake --build "$tmp/s/b" && "$tmp/s/b/consumer" &&
+        ! grep -q -e -Werror -e test_ct "$tmp/s/b/build.ninja"
+}
 soname() {
     so=$(find "$prefix" -name 'libpqi.so.0.*')
     objdump -p "$so" | grep -Eq 'SONAME +libpqi\.so\.0$' || return 1
@@ -51,10 +66,11 @@ soname() {
     nm -D --defined-only "$so" | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' >"$tmp/names"
     [ -s "$tmp/names" ] && ! grep -v '^pqi_' "$tmp/names"
 }
-echo "1..5"
+echo "1..6"
 check "cmake --install" cmake --install "$build" --prefix "$prefix"
 check "pkg-config, static core" by_static
 check "find_package(pqi): pqi::core, pqi::shared" by_cmake
+check "add_subdirectory: pqi::core" by_subproject
 if has_shared; then
     check "pkg-config, shared library" by_shared
     check "libpqi.so has its soname and exports only pqi_*" soname
