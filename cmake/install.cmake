@@ -13,6 +13,10 @@ if(TARGET pqi-cli)
     install(TARGETS pqi-cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
 
+set(PQI_HAS_HOST OFF)
+if(TARGET pqi-host)
+    set(PQI_HAS_HOST ON)
+endif()
 set(PQI_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/pqi)
 install(EXPORT pqiTargets NAMESPACE pqi:: DESTINATION ${PQI_CMAKE_DIR})
 configure_package_config_file(cmake/pqiConfig.cmake.in ${PROJECT_BINARY_DIR}/pqiConfig.cmake
