@@ -58,10 +58,11 @@ const uint32_t pqi_mldsa_zetas[256] = {
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* Layers `2 * len` and `len` of the forward transform, for butterflies 2*len apart first. */
-INLINE void forward_pass(uint32_t *a, const unsigned len)
+/* Layers `2 * len` and `len` = 2^log_len of the forward transform, for butterflies 2*len apart first. */
+INLINE void forward_pass(uint32_t *a, const unsigned log_len)
 {
-    const unsigned blocks = PQI_MLDSA_N / (4u * len);
+    const unsigned len = 1u << log_len;
+    const unsigned blocks = (PQI_MLDSA_N / 4u) >> log_len;
     for (unsigned b = 0; b < blocks; b++, a += 4u * len) {
         const uint32_t z1 = pqi_mldsa_zetas[blocks + b];
         const uint32_t z2 = pqi_mldsa_zetas[2u * (blocks + b)];
@@ -85,17 +86,18 @@ INLINE void forward_pass(uint32_t *a, const unsigned len)
 
 void pqi_mldsa_ntt(pqi_mldsa_poly *a)
 {
-    forward_pass(a->c, 64);
-    forward_pass(a->c, 16);
+    forward_pass(a->c, 6);
     forward_pass(a->c, 4);
-    forward_pass(a->c, 1);
+    forward_pass(a->c, 2);
+    forward_pass(a->c, 0);
 }
 
-/* Layers `len` and `2 * len` of the inverse transform; coefficients < bound in, < 4 bound out.
+/* Layers `len` = 2^log_len and `2 * len` of the inverse transform; coefficients < bound in, < 4 bound out.
  * The twiddle -zetas[m] of Algorithm 42 is met by swapping the operands of the difference. */
-INLINE void inverse_pass(uint32_t *a, const unsigned len, const uint32_t bound)
+INLINE void inverse_pass(uint32_t *a, const unsigned log_len, const uint32_t bound)
 {
-    const unsigned blocks = PQI_MLDSA_N / (4u * len);
+    const unsigned len = 1u << log_len;
+    const unsigned blocks = (PQI_MLDSA_N / 4u) >> log_len;
     for (unsigned b = 0; b < blocks; b++, a += 4u * len) {
         const uint32_t z1 = pqi_mldsa_zetas[2u * blocks - 1u - b];
         const uint32_t z2 = pqi_mldsa_zetas[4u * blocks - 1u - 2u * b];
@@ -133,9 +135,9 @@ INLINE void inverse_last(uint32_t *a)
 
 void pqi_mldsa_intt(pqi_mldsa_poly *a)
 {
-    inverse_pass(a->c, 1, 2u * Q);
-    inverse_pass(a->c, 4, 8u * Q);
-    inverse_pass(a->c, 16, 32u * Q);
+    inverse_pass(a->c, 0, 2u * Q);
+    inverse_pass(a->c, 2, 8u * Q);
+    inverse_pass(a->c, 4, 32u * Q);
     inverse_last(a->c);
 }
 
