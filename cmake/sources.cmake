@@ -55,6 +55,7 @@ set(PQI_PQI_SOURCES
     src/ident/cert_wire.c
     src/ident/manifest.c
     src/ident/revoke.c
+    src/state/store.c
 )
 
 # libpqi-host: Linux port: OpenSSL, files, SQLite, MQTT.
@@ -64,6 +65,7 @@ set(PQI_HOST_SOURCES
     src/port/linux/kek.c
     src/port/linux/protected_mem.c
     src/port/linux/provider_host.c
+    src/port/linux/nvm_file.c
     src/port/linux/test_point.c
     src/port/linux/ossl_aead.c
     src/port/linux/ossl_pk.c
