@@ -56,6 +56,10 @@ set(PQI_PQI_SOURCES
     src/ident/manifest.c
     src/ident/revoke.c
     src/state/store.c
+    src/session/replay.c
+    src/session/budget.c
+    src/session/v1.c
+    src/session/v1_wire.c
 )
 
 # libpqi-host: Linux port: OpenSSL, files, SQLite, MQTT.
