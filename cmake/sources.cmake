@@ -60,6 +60,9 @@ set(PQI_PQI_SOURCES
     src/session/budget.c
     src/session/v1.c
     src/session/v1_wire.c
+    src/ident/join_wire.c
+    src/ident/join.c
+    src/ident/grant.c
 )
 
 # libpqi-host: Linux port: OpenSSL, files, SQLite, MQTT.

@@ -5,15 +5,11 @@
 
 #define ROLES_ALL                                                                                  \
     (PQI_CERT_ROLE_DEVICE | PQI_CERT_ROLE_GATEWAY | PQI_CERT_ROLE_CONTROL | PQI_CERT_ROLE_WITNESS)
-#define ASSURE_ALL                                                                                 \
-    (PQI_ASSURE_NO_ROLLBACK | PQI_ASSURE_NON_EXPORTABLE | PQI_ASSURE_HW_RNG |                      \
-        PQI_ASSURE_ATTESTED_BOOT)
-
 bool pqi_cert_rules(const pqi_cert *c)
 {
     bool window = c->valid_from_epoch <= c->valid_to_epoch &&
                   (c->not_after == 0 || c->not_before <= c->not_after);
-    bool bits = (c->roles & ~ROLES_ALL) == 0 && (c->assurance & ~ASSURE_ALL) == 0;
+    bool bits = (c->roles & ~ROLES_ALL) == 0 && (c->assurance & ~PQI_ASSURE_ALL) == 0;
     if (!window || !bits || c->key_epoch == 0 || c->n_scopes > PQI_SCOPES_MAX) {
         return false;
     }

@@ -237,8 +237,9 @@ static pqi_status put_payload(wr *w, const pqi_cose_body *body, pqi_cspan *where
     return st;
 }
 
-/* Signs in place, or only counts. A shorter signature may have a shorter head: it moves forward. */
-static pqi_status put_signature(wr *w, const pqi_cose_signer *s, const pqi_cose_signed *what)
+/* In place: a shorter signature may have a shorter head, then it moves forward. */
+pqi_status pqi_cose_put_signature(
+    wr *w, const pqi_cose_signer *s, const pqi_cspan *parts, size_t n_parts)
 {
     size_t head = pqi_cbor_head_len(s->sig_len);
     if (w->p == NULL) {
@@ -250,10 +251,8 @@ static pqi_status put_signature(wr *w, const pqi_cose_signer *s, const pqi_cose_
     }
     uint8_t *at = w->p + w->len + head;
     size_t len = 0;
-    tbs t;
-    tbs_make(&t, what, s->domain);
-    pqi_status st =
-        pqi_provider_sign(s->p, s->key, s->domain, t.part, t.n, (pqi_span){at, s->sig_len}, &len);
+    pqi_status st = pqi_provider_sign(
+        s->p, s->key, s->domain, parts, n_parts, (pqi_span){at, s->sig_len}, &len);
     if (st != PQI_OK) {
         return st;
     }
@@ -267,6 +266,13 @@ static pqi_status put_signature(wr *w, const pqi_cose_signer *s, const pqi_cose_
     pqi_cbor_put_head(w, PQI_CBOR_BSTR, len);
     (void)wr_reserve(w, len);
     return PQI_OK;
+}
+
+static pqi_status put_signature(wr *w, const pqi_cose_signer *s, const pqi_cose_signed *what)
+{
+    tbs t;
+    tbs_make(&t, what, s->domain);
+    return pqi_cose_put_signature(w, s, t.part, t.n);
 }
 
 static pqi_status put_sign1(wr *w, const pqi_cose_signer *s, const pqi_cose_body *body)

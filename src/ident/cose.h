@@ -64,6 +64,11 @@ typedef struct pqi_cose_signer {
 PQI_MUST_CHECK pqi_status pqi_cose_signer_load(
     const pqi_algs *a, pqi_provider *p, pqi_key key, pqi_cspan domain, pqi_cose_signer *out);
 
+/* Signs parts and appends the signature as a byte string; a counting writer reserves the longest.
+ * PQI_ERR_STATE: the writer has less room than that; statuses of the provider. */
+PQI_MUST_CHECK pqi_status pqi_cose_put_signature(
+    wr *w, const pqi_cose_signer *s, const pqi_cspan *parts, size_t n_parts);
+
 /* The payload: `put` is called twice, first to count, then to write; both must give as much. */
 typedef struct pqi_cose_body {
     pqi_cspan typ;

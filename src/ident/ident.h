@@ -9,6 +9,10 @@
 
 #define PQI_OBJECT_VERSION 1u
 
+#define PQI_ASSURE_ALL                                                                             \
+    (PQI_ASSURE_NO_ROLLBACK | PQI_ASSURE_NON_EXPORTABLE | PQI_ASSURE_HW_RNG |                      \
+        PQI_ASSURE_ATTESTED_BOOT)
+
 /* Field readers over the sticky reader; what they copy out is meaningless once it has failed. */
 void pqi_ident_read_fixed(rd *r, uint8_t *out, size_t n); /* bstr of n bytes */
 int32_t pqi_ident_read_sig_alg(rd *r);                    /* 16 bits, not 0 */
@@ -55,6 +59,8 @@ void pqi_revocations_put_payload(
 #define PQI_DOMAIN_FACTORY      ((pqi_cspan){PQI_LIT("PQI4 factory")})
 #define PQI_DOMAIN_JOIN_FACTORY ((pqi_cspan){PQI_LIT("PQI4 join factory")})
 #define PQI_DOMAIN_JOIN_POP     ((pqi_cspan){PQI_LIT("PQI4 join pop")})
+
+#define PQI_FACTORY_FP ((pqi_cspan){PQI_LIT("PQI4 factory fp")})
 
 /* COSE typ headers. */
 #define PQI_TYP_CERT ((pqi_cspan){PQI_LIT("pqi-cert")})

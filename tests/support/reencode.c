@@ -3,6 +3,7 @@
 
 #include "ident/cose.h"
 #include "ident/ident.h"
+#include "ident/join.h"
 
 typedef struct header {
     int32_t alg; /* 0: none */
@@ -93,4 +94,31 @@ size_t reencode_revocations(const pqi_revocations *v, pqi_span out)
     pqi_revocations_put_payload(&pay, v, entries, v->count);
     put_sign1(&w, v->encoded, PQI_TYP_REV, (pqi_cspan){payload_buf, pay.len});
     return w.len;
+}
+
+size_t reencode_join(const pqi_join_request *m, pqi_span out)
+{
+    wr pay = wr_of((pqi_span){payload_buf, sizeof payload_buf}), w = wr_of(out);
+    pqi_challenge c = {.device_id = m->device_id};
+    memcpy(c.fleet_id, m->fleet_id, sizeof c.fleet_id);
+    memcpy(c.nonce, m->nonce, sizeof c.nonce);
+    const pqi_join_source s = {.challenge = &c,
+        .kem = {.alg = (int32_t)m->kem_alg, .pk = m->kem_pk},
+        .x25519 = {.pk = m->x25519_pk},
+        .sig = {.alg = m->sig_alg, .pk = m->sig_pk},
+        .factory = {.alg = m->factory_alg, .pk = m->factory_pk},
+        .boot = m->boot,
+        .suites = m->suites,
+        .assurance = m->assurance};
+    if (pqi_join_put_payload(&pay, &s) != PQI_OK) {
+        return 0;
+    }
+    put_sign(&w, m->signatures, PQI_TYP_JOIN, (pqi_cspan){payload_buf, pay.len});
+    return w.len;
+}
+
+size_t reencode_challenge(const pqi_challenge *c, pqi_span out)
+{
+    size_t n = 0;
+    return pqi_challenge_encode(c, out, &n) == PQI_OK ? n : 0;
 }

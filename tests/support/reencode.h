@@ -10,5 +10,7 @@
 size_t reencode_cert(const pqi_cert *c, pqi_span out);
 size_t reencode_manifest(const pqi_manifest *m, pqi_span out);
 size_t reencode_revocations(const pqi_revocations *v, pqi_span out);
+size_t reencode_join(const pqi_join_request *m, pqi_span out);
+size_t reencode_challenge(const pqi_challenge *c, pqi_span out);
 
 #endif
