@@ -81,6 +81,10 @@ static void *worker(void *arg)
         want(pqi_provider_counter_advance(p, id, before + 1) == PQI_OK);
         want(pqi_provider_counter_advance(p, 20, i * THREADS + id) == PQI_OK);
         want(pqi_provider_counter_get(p, id, &after) == PQI_OK && after == before + 1);
+        pqi_key_info info; /* look at what the others change */
+        pqi_status st = pqi_provider_info(p, 100 + (id + 1) % THREADS, &info);
+        want(st == PQI_OK || st == PQI_ERR_MISSING);
+        want(pqi_provider_counter_get(p, (id + 1) % THREADS, &after) == PQI_OK);
         if (i % 8 == id % 8) { /* keys come and go */
             want(pqi_provider_generate(p, 100 + id, PQI_KEY_X25519, 0) == PQI_OK);
             want(pqi_provider_destroy(p, 100 + id) == PQI_OK);
