@@ -90,6 +90,11 @@ set(PQI_CLI_SOURCES
     apps/pqi/cli_kek.c
     apps/pqi/cmd_selftest.c
     apps/pqi/cmd_vectors.c
+    apps/pqi/cmd_bench.c
+    apps/pqi/bench/measure.c
+    apps/pqi/bench/groups.c
+    apps/pqi/bench/pq.c
+    apps/pqi/bench/classic.c
     apps/pqi/vectors/run.c
     apps/pqi/vectors/field.c
     apps/pqi/vectors/kinds.c

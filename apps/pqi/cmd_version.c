@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * pqi version: what this program is built from and with. */
+#include "algs.h"
 #include "commands.h"
 
+#include <openssl/crypto.h>
 #include <stdio.h>
 
 static const char *compiler(void)
@@ -13,6 +15,41 @@ static const char *compiler(void)
 #else
     return "unknown";
 #endif
+}
+
+static pqi_cli_exit print_json(const pqi_algs *a)
+{
+    json_t *suites = json_array();
+    json_t *kems = json_array();
+    json_t *sigs = json_array();
+    for (size_t i = 0; i < a->n_suites; i++) {
+        (void)json_array_append_new(suites, json_string(a->suites[i]->name));
+    }
+    for (size_t i = 0; i < a->n_kems; i++) {
+        (void)json_array_append_new(kems, json_string(a->kems[i]->name));
+    }
+    for (size_t i = 0; i < a->n_sigs; i++) {
+        (void)json_array_append_new(sigs, json_string(a->sigs[i]->name));
+    }
+    return pqi_cli_print_json(json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "version",
+        PQI_VERSION, "compiler", compiler(), "openssl", OpenSSL_version(OPENSSL_VERSION), "classic",
+        a->classic->name, "suites", suites, "kems", kems, "signatures", sigs));
+}
+
+static void print_text(const pqi_algs *a)
+{
+    printf("pqi %s\n", PQI_VERSION);
+    printf("%-12s %s\n", "compiler", compiler());
+    printf("%-12s %s\n", "openssl", OpenSSL_version(OPENSSL_VERSION));
+    for (size_t i = 0; i < a->n_suites; i++) {
+        printf("%-12s %04x %s\n", "suite", a->suites[i]->id, a->suites[i]->name);
+    }
+    for (size_t i = 0; i < a->n_kems; i++) {
+        printf("%-12s %s\n", "kem", a->kems[i]->name);
+    }
+    for (size_t i = 0; i < a->n_sigs; i++) {
+        printf("%-12s %s\n", "signature", a->sigs[i]->name);
+    }
 }
 
 pqi_cli_exit pqi_cmd_version(const pqi_cli_command *self, int argc, char **argv)
@@ -31,10 +68,11 @@ pqi_cli_exit pqi_cmd_version(const pqi_cli_command *self, int argc, char **argv)
     if (argc > 0) {
         return pqi_cli_usage(self, "version takes no operand");
     }
+    pqi_algs algs;
+    pqi_cli_algs(&algs);
     if (json) {
-        return pqi_cli_print_json(
-            json_pack("{s:s, s:s}", "version", PQI_VERSION, "compiler", compiler()));
+        return print_json(&algs);
     }
-    printf("pqi %s\ncompiler: %s\n", PQI_VERSION, compiler());
+    print_text(&algs);
     return PQI_CLI_OK;
 }

@@ -6,6 +6,8 @@
 const pqi_cli_command pqi_commands[] = {
     {"selftest", "This program", pqi_cmd_selftest, "[--json]",
         "compare every algorithm with a known answer", NULL, "pqi selftest"},
+    {"bench", "This program", pqi_cmd_bench, "[--json] [--filter NAME] [--seconds S]",
+        "measure every operation on this machine", NULL, "pqi bench"},
     {"vectors", "This program", pqi_cmd_vectors, "[--json] [--verbose] FILE...",
         "run NIST ACVP and Wycheproof test vectors", NULL, "pqi vectors"},
     {"version", "This program", pqi_cmd_version, "[--json]",

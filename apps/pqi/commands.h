@@ -10,6 +10,7 @@
 extern const pqi_cli_command pqi_commands[]; /* the table; ends with a NULL name */
 
 pqi_cli_exit pqi_cmd_selftest(const pqi_cli_command *self, int argc, char **argv);
+pqi_cli_exit pqi_cmd_bench(const pqi_cli_command *self, int argc, char **argv);
 pqi_cli_exit pqi_cmd_vectors(const pqi_cli_command *self, int argc, char **argv);
 pqi_cli_exit pqi_cmd_version(const pqi_cli_command *self, int argc, char **argv);
 

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * KEMs and signatures. The keys are from fixed seeds and are good for nothing else. */
+#include "bench.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static pqi_span room(size_t len)
+{
+    return (pqi_span){pqi_cli_alloc(len), len};
+}
+
+static pqi_cspan in(pqi_span s)
+{
+    return (pqi_cspan){s.ptr, s.len};
+}
+
+/* ---- KEM -------------------------------------------------------------------------------- */
+
+typedef struct kem_state {
+    const pqi_kem *alg;
+    pqi_span pk, sk, seed, ct, ss, coins, tmp;
+} kem_state;
+
+static pqi_status kem_keygen(void *state, uint64_t n)
+{
+    kem_state *s = state;
+    memcpy(s->seed.ptr, &n, sizeof n);
+    return pqi_kem_keygen(s->alg, s->pk, s->sk, in(s->seed), s->tmp);
+}
+
+static pqi_status kem_encaps(void *state, uint64_t n)
+{
+    kem_state *s = state;
+    memcpy(s->coins.ptr, &n, sizeof n);
+    return pqi_kem_encaps(s->alg, s->ct, s->ss, in(s->pk), in(s->coins), s->tmp);
+}
+
+static pqi_status kem_decaps(void *state, uint64_t n)
+{
+    kem_state *s = state;
+    (void)n;
+    return pqi_kem_decaps(s->alg, s->ss, in(s->ct), in(s->sk), s->tmp);
+}
+
+static void bench_kem(pqi_bench *b, const pqi_kem *alg)
+{
+    kem_state s = {alg, room(alg->pk_len), room(alg->sk_len), room(alg->seed_len),
+        room(alg->ct_len), room(PQI_KEM_SS), room(alg->coins_len), room(alg->tmp_len)};
+    /* decapsulation needs what the others made, also when the filter leaves them out */
+    if (kem_keygen(&s, 0) == PQI_OK && kem_encaps(&s, 0) == PQI_OK) {
+        pqi_bench_run(b, &(pqi_bench_case){alg->name, "keygen", 0, kem_keygen, &s});
+        pqi_bench_run(b, &(pqi_bench_case){alg->name, "encaps", 0, kem_encaps, &s});
+        b->failed = b->failed || kem_encaps(&s, 0) != PQI_OK;
+        pqi_bench_run(b, &(pqi_bench_case){alg->name, "decaps", 0, kem_decaps, &s});
+    } else {
+        b->failed = true;
+    }
+    const pqi_span all[] = {s.pk, s.sk, s.seed, s.ct, s.ss, s.coins, s.tmp};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        free(all[i].ptr);
+    }
+}
+
+void pqi_bench_kem(pqi_bench *b)
+{
+    for (size_t i = 0; i < b->algs->n_kems; i++) {
+        bench_kem(b, b->algs->kems[i]);
+    }
+}
+
+/* ---- signatures ------------------------------------------------------------------------- */
+
+typedef struct sig_state {
+    const pqi_sig *alg;
+    pqi_span pk, sk, seed, sig, rnd, msg, tmp;
+    size_t sig_len;
+} sig_state;
+
+static pqi_status sig_keygen(void *state, uint64_t n)
+{
+    sig_state *s = state;
+    memcpy(s->seed.ptr, &n, sizeof n);
+    return pqi_sig_keygen(s->alg, s->pk, s->sk, in(s->seed), s->tmp);
+}
+
+/* Another message each time: signing time depends on the message through rejections. */
+static pqi_status sig_sign(void *state, uint64_t n)
+{
+    sig_state *s = state;
+    memcpy(s->msg.ptr, &n, sizeof n);
+    const pqi_cspan msg = in(s->msg);
+    return pqi_sig_sign(
+        s->alg, s->sig, &s->sig_len, in(s->sk), (pqi_cspan){NULL, 0}, &msg, 1, in(s->rnd), s->tmp);
+}
+
+static pqi_status sig_verify(void *state, uint64_t n)
+{
+    sig_state *s = state;
+    const pqi_cspan msg = in(s->msg);
+    (void)n;
+    return pqi_sig_verify(s->alg, in(s->pk), (pqi_cspan){NULL, 0}, &msg, 1,
+        (pqi_cspan){s->sig.ptr, s->sig_len}, s->tmp);
+}
+
+static void bench_sig(pqi_bench *b, const pqi_sig *alg)
+{
+    size_t tmp = alg->keygen_tmp > alg->sign_tmp ? alg->keygen_tmp : alg->sign_tmp;
+    tmp = alg->verify_tmp > tmp ? alg->verify_tmp : tmp;
+    sig_state s = {alg, room(alg->pk_len), room(alg->sk_len), room(alg->seed_len),
+        room(alg->sig_len), room(alg->rnd_len), room(64), room(tmp), 0};
+    if (sig_keygen(&s, 0) == PQI_OK && sig_sign(&s, 0) == PQI_OK) {
+        pqi_bench_run(b, &(pqi_bench_case){alg->name, "keygen", 0, sig_keygen, &s});
+        pqi_bench_run(b, &(pqi_bench_case){alg->name, "sign", 0, sig_sign, &s});
+        b->failed = b->failed || sig_sign(&s, 0) != PQI_OK;
+        pqi_bench_run(b, &(pqi_bench_case){alg->name, "verify", 0, sig_verify, &s});
+    } else {
+        b->failed = true;
+    }
+    const pqi_span all[] = {s.pk, s.sk, s.seed, s.sig, s.rnd, s.msg, s.tmp};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        free(all[i].ptr);
+    }
+}
+
+void pqi_bench_sig(pqi_bench *b)
+{
+    for (size_t i = 0; i < b->algs->n_sigs; i++) {
+        bench_sig(b, b->algs->sigs[i]);
+    }
+}

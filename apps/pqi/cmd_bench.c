@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * pqi bench: times of every operation on this machine. */
+#include "algs.h"
+#include "bench/bench.h"
+#include "commands.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SECONDS_MAX 3600.0
+
+static json_t *sizes(const pqi_algs *algs)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < algs->n_kems; i++) {
+        const pqi_kem *k = algs->kems[i];
+        (void)json_array_append_new(
+            list, json_pack("{s:s, s:i, s:i, s:i, s:i}", "algorithm", k->name, "pk", (int)k->pk_len,
+                      "sk", (int)k->sk_len, "ct", (int)k->ct_len, "tmp", (int)k->tmp_len));
+    }
+    for (size_t i = 0; i < algs->n_sigs; i++) {
+        const pqi_sig *s = algs->sigs[i];
+        (void)json_array_append_new(
+            list, json_pack("{s:s, s:i, s:i, s:i, s:i}", "algorithm", s->name, "pk", (int)s->pk_len,
+                      "sk", (int)s->sk_len, "sig", (int)s->sig_len, "tmp", (int)s->sign_tmp));
+    }
+    return list;
+}
+
+static void print_sizes(const pqi_algs *algs)
+{
+    printf("\n%-20s %8s %8s %8s\n", "bytes", "pk", "sk", "ct|sig");
+    for (size_t i = 0; i < algs->n_kems; i++) {
+        const pqi_kem *k = algs->kems[i];
+        printf("%-20s %8u %8u %8u\n", k->name, k->pk_len, k->sk_len, k->ct_len);
+    }
+    for (size_t i = 0; i < algs->n_sigs; i++) {
+        const pqi_sig *s = algs->sigs[i];
+        printf("%-20s %8u %8u %8u\n", s->name, s->pk_len, s->sk_len, s->sig_len);
+    }
+}
+
+/* A positive decimal number of seconds. */
+static bool parse_seconds(const char *text, uint64_t *ns)
+{
+    char *end = NULL;
+    double v = strtod(text, &end);
+    if (end == text || *end != '\0' || !(v > 0.0) || v > SECONDS_MAX) {
+        return false;
+    }
+    *ns = (uint64_t)(v * 1e9);
+    return true;
+}
+
+static pqi_cli_exit run(pqi_bench *b)
+{
+    const char *unit = pqi_bench_cycle_unit(b);
+    if (!b->quiet) {
+        printf("%-20s %-14s %11s %11s %11s", "algorithm", "operation", "median ns", "min ns",
+            "p90 ns");
+        printf(unit != NULL ? " %8s cyc\n" : "%s\n", unit != NULL ? unit : "");
+    }
+    for (const pqi_bench_group *g = pqi_bench_groups; *g != NULL; g++) {
+        (*g)(b);
+    }
+    if (b->n_run == 0 && !b->failed) {
+        return pqi_cli_fail(
+            PQI_CLI_USAGE, "pqi bench without --filter", "no operation fits the filter");
+    }
+    if (b->quiet) {
+        json_t *root = json_pack(
+            "{s:O, s:o, s:s?}", "results", b->results, "sizes", sizes(b->algs), "cycle_unit", unit);
+        pqi_cli_exit rc = pqi_cli_print_json(root);
+        return b->failed ? PQI_CLI_FAILED : rc;
+    }
+    print_sizes(b->algs);
+    return b->failed ? PQI_CLI_FAILED : PQI_CLI_OK;
+}
+
+pqi_cli_exit pqi_cmd_bench(const pqi_cli_command *self, int argc, char **argv)
+{
+    pqi_bench b = {.perf = -1};
+    const char *seconds = "0.25";
+    const pqi_cli_option options[] = {
+        PQI_CLI_FLAG("json", &b.quiet, "print one JSON object"),
+        PQI_CLI_STRING("filter", "NAME", &b.filter, "only operations with NAME in their name"),
+        PQI_CLI_STRING("seconds", "S", &seconds, "time for each operation (0.25)"),
+        PQI_CLI_END,
+    };
+    pqi_cli_exit rc = pqi_cli_parse(self, options,
+        "Measures every operation: nanoseconds (median, least, 90th percentile of batches)\n"
+        "and cycles. Core cycles need perf_event; else the time stamp counter is shown,\n"
+        "labelled tsc, which runs at its own fixed rate.",
+        &argc, argv);
+    if (rc != PQI_CLI_GO) {
+        return rc;
+    }
+    if (argc > 0) {
+        return pqi_cli_usage(self, "bench takes no operand");
+    }
+    if (!parse_seconds(seconds, &b.ns_per_case)) {
+        return pqi_cli_usage(self, "--seconds takes a number above 0 and up to %.0f, not \"%.40s\"",
+            SECONDS_MAX, seconds);
+    }
+    rc = pqi_cli_require_selftest();
+    if (rc != PQI_CLI_OK) {
+        return rc;
+    }
+    pqi_algs algs;
+    pqi_cli_algs(&algs);
+    b.algs = &algs;
+    b.results = json_array();
+    pqi_bench_open_counter(&b);
+    rc = run(&b);
+    pqi_bench_close_counter(&b);
+    json_decref(b.results);
+    return rc;
+}
