@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh
+# What the scripts of this folder share: source it, then use result, expect and finish.
+# Sets: pqi (the program), tmp (removed at the end), out and err of the last run.
+pqi=$1/bin/pqi
+case $pqi in /*) ;; *) pqi=$PWD/$pqi ;; esac
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+out=$tmp/out
+err=$tmp/err
+count=0
+bad=0
+
+result() { # STATUS NAME
+    count=$((count + 1))
+    if [ "$1" = 0 ]; then
+        echo "ok $count - $2"
+    else
+        echo "not ok $count - $2"
+        sed 's/^/# /' "$out" "$err" | tail -n 8
+        bad=$((bad + 1))
+    fi
+}
+
+skip() { # NAME REASON
+    count=$((count + 1))
+    echo "ok $count - $1 # SKIP $2"
+}
+
+# Runs the program; true when it exits with CODE.
+run() { # CODE ARGUMENT...
+    want=$1
+    shift
+    "$pqi" "$@" >"$out" 2>"$err"
+    got=$?
+    [ "$got" = "$want" ] || {
+        echo "exit code $got, expected $want" >>"$err"
+        return 1
+    }
+}
+
+# The one form of an error: a line "pqi: ...", perhaps a line "  try: ...", nothing on stdout.
+clear_error() {
+    [ ! -s "$out" ] && [ "$(wc -l <"$err")" -le 2 ] && head -n 1 "$err" | grep -q '^pqi: .' &&
+        { [ "$(wc -l <"$err")" = 1 ] || sed -n 2p "$err" | grep -q '^  try: .'; }
+}
+
+usage_error() { # NAME ARGUMENT...
+    name=$1
+    shift
+    run 2 "$@" && clear_error
+    result $? "$name"
+}
+
+finish() {
+    echo "1..$count"
+    [ "$bad" = 0 ]
+}

@@ -1,0 +1,35 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# pqi selftest, and INV-17: with a generator that repeats itself the self test fails, says so, and
+# commands that use keys refuse to work. Usage: selftest.sh BUILD_DIR
+set -u
+top=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=tests/cli/lib.sh
+. "$top/tests/cli/lib.sh"
+fault=$(cd "$1" && pwd)/tests/libcli_fault_random.so
+
+run 0 selftest && [ ! -s "$err" ] && tail -n 1 "$out" | grep -q '^[0-9]* items, 0 failed$' &&
+    ! grep -q 'FAILED' "$out"
+result $? "selftest passes"
+for name in SHA3-256 SHAKE128 SHA-256 HMAC-SHA-256 HKDF-SHA-256 X25519 Ed25519 AES-256-GCM \
+    ChaCha20-Poly1305 ML-KEM-512 ML-KEM-768 ML-KEM-1024 ML-DSA-44 ML-DSA-65 ML-DSA-87; do
+    grep -q "^$name  *passed$" "$out"
+    result $? "selftest covers $name"
+done
+run 0 selftest --json && python3 -c '
+import json, sys
+v = json.load(open(sys.argv[1]))
+assert v["passed"] is True and len(v["results"]) > 20' "$out" 2>>"$err"
+result $? "selftest --json"
+
+[ -f "$fault" ]
+result $? "the fault library was built"
+LD_PRELOAD=$fault
+export LD_PRELOAD
+run 1 selftest && grep -q '^random  *FAILED$' "$out" && grep -q ', 1 failed$' "$out" &&
+    head -n 1 "$err" | grep -q '^pqi: 1 of the algorithms'
+result $? "a generator that repeats itself fails the self test"
+run 3 bench --seconds 0.01 && [ ! -s "$out" ] && grep -q 'self test of random failed' "$err"
+result $? "INV-17: a command that uses keys refuses to work"
+unset LD_PRELOAD
+finish

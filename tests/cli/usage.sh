@@ -1,0 +1,84 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Help, wrong command lines, errors and exit codes of pqi; the manual and the completion know every
+# command. Usage: usage.sh BUILD_DIR
+set -u
+top=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=tests/cli/lib.sh
+. "$top/tests/cli/lib.sh"
+
+run 0 && grep -q '^Usage: pqi COMMAND' "$out" && [ ! -s "$err" ]
+result $? "no argument prints the help"
+cp "$out" "$tmp/help"
+for word in --help -h help; do
+    run 0 "$word" && cmp -s "$out" "$tmp/help" && [ ! -s "$err" ]
+    result $? "$word prints the same"
+done
+run 0 --version && grep -q '^pqi [0-9]' "$out"
+result $? "--version"
+
+commands=$(sed -n 's/^  \([a-z][a-z0-9-]*\)  *[^ ].*/\1/p' "$tmp/help")
+[ -n "$commands" ]
+result $? "the help lists commands"
+for c in $commands; do
+    run 0 "$c" --help && grep -q "^Usage: pqi $c" "$out" && [ ! -s "$err" ] &&
+        cp "$out" "$tmp/one" && run 0 help "$c" && cmp -s "$out" "$tmp/one"
+    result $? "$c --help and help $c"
+    usage_error "$c refuses an unknown option" "$c" --no-such-option
+    grep -q "no-such" "$err"
+    result $? "$c names the unknown option"
+    grep -qw "$c" "$top/apps/pqi/pqi.bash-completion"
+    result $? "the completion knows $c"
+    grep -q "^\.It .*\b$c\b\|^\.It Cm $c" "$top/docs/man/pqi.1"
+    result $? "pqi(1) knows $c"
+    [ -f "$top/docs/man/pqi-$c.1" ] || continue
+    missing=
+    # shellcheck disable=SC2013 # option names have no blanks
+    for option in $(sed -n 's/^  --\([a-z-]*\).*/\1/p' "$tmp/one"); do
+        [ "$option" = help ] || grep -q "Fl Fl $option" "$top/docs/man/pqi-$c.1" ||
+            missing="$missing page:$option"
+        grep -q "\[$c\]=.*--$option\b" "$top/apps/pqi/pqi.bash-completion" ||
+            missing="$missing completion:$option"
+    done
+    echo "missing:$missing" >"$err"
+    [ -z "$missing" ]
+    result $? "page and completion know the options of $c"
+done
+
+usage_error "an unknown command" nonsense
+usage_error "an unknown option before the command" --nonsense
+usage_error "help of an unknown command" help nonsense
+usage_error "help of too many words" help a b c
+usage_error "an operand that does not belong" version x
+usage_error "vectors without a file" vectors
+usage_error "an option without its value" bench --seconds
+usage_error "a value that is no number" bench --seconds abc
+usage_error "a value out of range" bench --seconds -1
+usage_error "an infinite value" bench --seconds inf
+usage_error "a value for a flag" version --json=yes
+usage_error "a filter that fits nothing" bench --filter no-such-operation --json
+run 2 versoin && grep -q 'try: pqi version' "$err"
+result $? "a near miss is answered with the right name"
+run 3 vectors "$tmp/absent" && head -n 1 "$err" | grep -q "^pqi: cannot open $tmp/absent: "
+result $? "a missing file is an environment error and is named"
+run 3 vectors "$tmp" && head -n 1 "$err" | grep -q '^pqi: cannot '
+result $? "a folder is no file"
+"$pqi" version >/dev/full 2>"$err"
+[ $? = 3 ] && grep -q 'cannot write' "$err"
+result $? "a full disk is noticed"
+
+run 0 version --json && python3 -c '
+import json, sys
+v = json.load(open(sys.argv[1]))
+assert v["kems"] and v["signatures"] and v["suites"] and v["version"]' "$out" 2>>"$err"
+result $? "version --json is JSON with the algorithms"
+run 0 bench --json --seconds 0.01 --filter ML-KEM-768 && python3 -c '
+import json, sys
+v = json.load(open(sys.argv[1]))
+ops = [r["operation"] for r in v["results"]]
+assert ops == ["keygen", "encaps", "decaps"], ops
+assert all(0 < r["min_ns"] <= r["median_ns"] <= r["p90_ns"] for r in v["results"])
+sizes = {s["algorithm"]: s for s in v["sizes"]}
+assert sizes["ML-KEM-768"]["pk"] == 1184' "$out" 2>>"$err"
+result $? "bench --json --filter measures what was asked for"
+finish
