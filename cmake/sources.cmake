@@ -63,6 +63,13 @@ set(PQI_PQI_SOURCES
     src/ident/join_wire.c
     src/ident/join.c
     src/ident/grant.c
+    src/proto/mqtt/announce_wire.c
+    src/proto/mqtt/endpoint.c
+    src/proto/mqtt/endpoint_announce.c
+    src/proto/mqtt/endpoint_peers.c
+    src/proto/mqtt/endpoint_persist.c
+    src/proto/mqtt/endpoint_receive.c
+    src/proto/mqtt/endpoint_send.c
 )
 
 # libpqi-host: Linux port: OpenSSL, files, SQLite, MQTT.

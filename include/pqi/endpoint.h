@@ -23,7 +23,7 @@ extern "C" {
 #define PQI_ANNOUNCE_MAX      (PQI_CERT_MAX + 8192u)
 #define PQI_WINDOW_BITS       1024u
 #define PQI_SEQ_RESERVE       256u /* sender: numbers reserved ahead on disk */
-#define PQI_HIGH_RESERVE      64u  /* receiver: distance a stored high mark may lag */
+#define PQI_HIGH_RESERVE      64u  /* receiver: numbers a stored mark is set ahead */
 
 /* Why a packet was dropped: one counter each, for logs, audit and the demonstration. */
 typedef enum pqi_drop {
@@ -108,7 +108,7 @@ typedef struct pqi_peer {
     uint8_t id_len;
     uint8_t key_id[PQI_KEY_ID_LEN];
     uint32_t key_epoch, roster_index, ann_epoch;
-    uint8_t ann_hash[32], cert_hash[32];
+    uint8_t ann_hash[32], cert_hash[32]; /* of topic and signed part; of the certificate */
     const pqi_kem *kem;
     const pqi_sig *sig;
     uint8_t kem_pk[PQI_KEM_MAX_PK], x25519_pk[PQI_X25519_LEN], sig_pk[PQI_SIG_MAX_PK];
@@ -121,7 +121,7 @@ typedef struct pqi_peer {
     } scopes[PQI_SCOPES_MAX];
     uint8_t gk_in[PQI_GATE_KEY], gk_out[PQI_GATE_KEY]; /* secret */
     uint64_t send_next, send_ceiling; /* next number; numbers below the ceiling are reserved */
-    uint64_t recv_stored;             /* high mark on disk */
+    uint64_t recv_stored;             /* on disk: no higher number has been accepted */
     pqi_window window;
     pqi_bucket sig_bucket, ann_bucket;
 } pqi_peer;
@@ -155,7 +155,8 @@ typedef struct pqi_endpoint {
     uint32_t n_revoked;
     pqi_revoked revoked[PQI_REVOKED_MAX];
     uint8_t self_revoked;
-    pqi_bucket global_sig, announce;
+    uint8_t own_hash[32];                     /* of the own certificate */
+    pqi_bucket global_sig, announce, control; /* control: revocation lists */
     uint64_t accepted, sent, drops[PQI_DROP_COUNT_];
     int open;
 } pqi_endpoint;
@@ -205,7 +206,9 @@ PQI_API const pqi_peer *pqi_endpoint_peer(const pqi_endpoint *e, pqi_cspan id); 
 /* "pq/4/k/<own id>": writes at most PQI_TOPIC_MAX bytes with a NUL. */
 PQI_API void pqi_endpoint_announce_topic(const pqi_endpoint *e, char out[PQI_TOPIC_MAX]);
 
-/* Forgets secrets in memory; the endpoint is closed. NULL and a second call are fine. */
+/* Stores the exact marks, so that the next start skips no number, and forgets secrets in memory; the
+ * endpoint is closed. If the store fails, the reserve of a crash applies. NULL and a second call are
+ * fine. */
 PQI_API void pqi_endpoint_close(pqi_endpoint *e);
 
 #ifdef __cplusplus

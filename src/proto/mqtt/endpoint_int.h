@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The parts of the endpoint. Order of work: docs/spec/v1.md; records: docs/spec/state.md.
+ *
+ * Scratch, from its start: index by kid, index by id (fixed, never wiped while open), one candidate
+ * peer, then the work area for verification and for records. */
+#ifndef PQI_PROTO_MQTT_ENDPOINT_INT_H
+#define PQI_PROTO_MQTT_ENDPOINT_INT_H
+
+#include <pqi/endpoint.h>
+#include <stdbool.h>
+
+#define PQI_EP_NO_PEER SIZE_MAX
+
+/* ---- endpoint_peers.c -------------------------------------------------------------------------- */
+
+/* Bytes of both indexes for n peers; a multiple of 8. */
+size_t pqi_ep_index_len(size_t n_peers);
+/* Builds both indexes anew from the table. */
+void pqi_ep_index(pqi_endpoint *e);
+size_t pqi_ep_by_kid(const pqi_endpoint *e, const uint8_t kid[PQI_KID_LEN]);
+size_t pqi_ep_by_id(const pqi_endpoint *e, pqi_cspan id);
+size_t pqi_ep_free_slot(const pqi_endpoint *e);
+
+/* Fills everything that comes from the certificate, which points into the caller's bytes.
+ * PQI_ERR_UNSUPPORTED: algorithms this endpoint cannot use. */
+PQI_MUST_CHECK pqi_status pqi_ep_from_cert(
+    const pqi_endpoint *e, const pqi_cert *c, const uint8_t cert_hash[32], pqi_peer *out);
+/* Both gate keys. */
+PQI_MUST_CHECK pqi_status pqi_ep_gate_keys(const pqi_endpoint *e, pqi_peer *p);
+bool pqi_ep_is_revoked(const pqi_endpoint *e, uint32_t roster_index, uint32_t key_epoch);
+/* Marks peers and ourselves after the list changed. */
+void pqi_ep_apply_revocations(pqi_endpoint *e);
+PQI_MUST_CHECK pqi_status pqi_ep_window_ok(const pqi_peer *p, const pqi_now *now);
+/* PQI_OK; PQI_ERR_POLICY: no right; PQI_ERR_ARG: not a topic name. */
+PQI_MUST_CHECK pqi_status pqi_ep_may_publish(const pqi_peer *p, pqi_cspan topic);
+bool pqi_ep_has_prefix(pqi_cspan topic, pqi_cspan prefix);
+
+/* ---- endpoint_persist.c ------------------------------------------------------------------------ */
+
+/* What is to be stored instead of what is in memory: nothing takes effect before it is on disk. */
+typedef struct pqi_ep_change {
+    const pqi_peer *peer; /* new content of slot `at`, or NULL */
+    size_t at;
+    const pqi_revocations *revocations; /* new list, or NULL */
+} pqi_ep_change;
+
+size_t pqi_ep_peers_record_max(const pqi_algs *a, size_t n_peers);
+size_t pqi_ep_seq_record_max(size_t n_peers);
+/* Loads both records into *e. *own_changed: the certificate is not the one announced last. */
+PQI_MUST_CHECK pqi_status pqi_ep_load(pqi_endpoint *e, bool *own_changed);
+PQI_MUST_CHECK pqi_status pqi_ep_save_peers(pqi_endpoint *e, const pqi_ep_change *c);
+/* Stores the marks of all peers with those of slot `at` replaced (PQI_EP_NO_PEER: of none). */
+PQI_MUST_CHECK pqi_status pqi_ep_save_seq(
+    pqi_endpoint *e, size_t at, uint64_t send_ceiling, uint64_t recv_stored);
+
+/* ---- scratch ----------------------------------------------------------------------------------- */
+
+pqi_peer *pqi_ep_candidate(const pqi_endpoint *e);
+pqi_span pqi_ep_work(const pqi_endpoint *e);
+size_t pqi_ep_verify_tmp(const pqi_algs *a);
+
+/* ---- receivers: each returns the event's kind and, for PQI_EV_DROP, sets ev->drop --------------- */
+
+void pqi_ep_drop(pqi_event *ev, pqi_drop why);
+void pqi_ep_name(pqi_event *ev, const pqi_peer *p);
+void pqi_ep_on_packet(
+    pqi_endpoint *e, const pqi_now *now, const pqi_inbound *in, pqi_span plain, pqi_event *ev);
+void pqi_ep_on_announce(pqi_endpoint *e, const pqi_now *now, const pqi_inbound *in, pqi_event *ev);
+void pqi_ep_on_revocations(
+    pqi_endpoint *e, const pqi_now *now, const pqi_inbound *in, pqi_event *ev);
+
+#endif

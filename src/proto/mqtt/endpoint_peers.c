@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The peer table: fixed array, two open-addressing indexes over it, no eviction. */
+#include "proto/mqtt/endpoint_int.h"
+
+#include "base/mem.h"
+#include "ct/ct.h"
+
+/* Slots of one index: a power of two, at most half full. */
+static size_t index_slots(size_t n_peers)
+{
+    size_t n = 4;
+    while (n < 2 * n_peers) {
+        n *= 2;
+    }
+    return n;
+}
+
+size_t pqi_ep_index_len(size_t n_peers)
+{
+    return 2u * index_slots(n_peers) * sizeof(uint32_t);
+}
+
+static uint32_t *kid_index(const pqi_endpoint *e)
+{
+    return (uint32_t *)(void *)e->cfg.scratch.ptr;
+}
+
+static uint32_t *id_index(const pqi_endpoint *e)
+{
+    return kid_index(e) + index_slots(e->cfg.n_peers);
+}
+
+/* A key id is a hash already. */
+static size_t kid_hash(const uint8_t kid[PQI_KID_LEN])
+{
+    return (size_t)kid[0] | (size_t)kid[1] << 8 | (size_t)kid[2] << 16 |
+           (size_t)(kid[3] & 0x7fu) << 24;
+}
+
+/* FNV-1a, 32 bit. Only verified peers are in the table, so nobody outside can crowd it. */
+static size_t id_hash(pqi_cspan id)
+{
+    uint32_t h = UINT32_C(2166136261);
+    for (size_t i = 0; i < id.len; i++) {
+        h = (h ^ id.ptr[i]) * UINT32_C(16777619);
+    }
+    return h & 0x7fffffffu;
+}
+
+static void index_put(uint32_t *index, size_t slots, size_t hash, size_t at)
+{
+    size_t i = hash & (slots - 1);
+    while (index[i] != 0) {
+        i = (i + 1) & (slots - 1);
+    }
+    index[i] = (uint32_t)at + 1u;
+}
+
+void pqi_ep_index(pqi_endpoint *e)
+{
+    size_t slots = index_slots(e->cfg.n_peers);
+    memset(kid_index(e), 0, pqi_ep_index_len(e->cfg.n_peers));
+    for (size_t i = 0; i < e->cfg.n_peers; i++) {
+        const pqi_peer *p = &e->cfg.peers[i];
+        if (p->used) {
+            index_put(kid_index(e), slots, kid_hash(p->key_id), i);
+            pqi_cspan id = {(const uint8_t *)p->id, p->id_len};
+            index_put(id_index(e), slots, id_hash(id), i);
+        }
+    }
+}
+
+size_t pqi_ep_by_kid(const pqi_endpoint *e, const uint8_t kid[PQI_KID_LEN])
+{
+    size_t slots = index_slots(e->cfg.n_peers);
+    const uint32_t *index = kid_index(e);
+    for (size_t i = kid_hash(kid) & (slots - 1); index[i] != 0; i = (i + 1) & (slots - 1)) {
+        if (pqi_ct_eq(e->cfg.peers[index[i] - 1].key_id, kid, PQI_KID_LEN)) {
+            return index[i] - 1;
+        }
+    }
+    return PQI_EP_NO_PEER;
+}
+
+size_t pqi_ep_by_id(const pqi_endpoint *e, pqi_cspan id)
+{
+    size_t slots = index_slots(e->cfg.n_peers);
+    const uint32_t *index = id_index(e);
+    for (size_t i = id_hash(id) & (slots - 1); index[i] != 0; i = (i + 1) & (slots - 1)) {
+        const pqi_peer *p = &e->cfg.peers[index[i] - 1];
+        if (p->id_len == id.len && pqi_ct_eq(p->id, id.ptr, id.len)) {
+            return index[i] - 1;
+        }
+    }
+    return PQI_EP_NO_PEER;
+}
+
+size_t pqi_ep_free_slot(const pqi_endpoint *e)
+{
+    for (size_t i = 0; i < e->cfg.n_peers; i++) {
+        if (!e->cfg.peers[i].used) {
+            return i;
+        }
+    }
+    return PQI_EP_NO_PEER;
+}
+
+static void copy_scopes(const pqi_cert *c, pqi_peer *out)
+{
+    out->n_scopes = c->n_scopes < PQI_SCOPES_MAX ? c->n_scopes : PQI_SCOPES_MAX;
+    for (uint32_t i = 0; i < out->n_scopes; i++) {
+        const pqi_scope *s = &c->scopes[i];
+        size_t n = s->prefix.len <= PQI_PREFIX_MAX ? s->prefix.len : 0;
+        out->scopes[i].len = (uint8_t)n;
+        out->scopes[i].rights = s->prefix.len <= PQI_PREFIX_MAX ? s->rights : 0;
+        out->scopes[i].cls = s->cls;
+        memcpy(out->scopes[i].prefix, s->prefix.ptr, n);
+    }
+}
+
+pqi_status pqi_ep_from_cert(
+    const pqi_endpoint *e, const pqi_cert *c, const uint8_t cert_hash[32], pqi_peer *out)
+{
+    const pqi_kem *kem = pqi_algs_kem(e->cfg.algs, c->kem_alg);
+    const pqi_sig *sig = pqi_algs_sig(e->cfg.algs, c->sig_alg);
+    if (kem == NULL || sig == NULL || c->kem_pk.len != kem->pk_len ||
+        c->sig_pk.len != sig->pk_len || kem->pk_len > sizeof out->kem_pk ||
+        sig->pk_len > sizeof out->sig_pk || c->x25519_pk.len != PQI_X25519_LEN ||
+        c->device_id.len == 0 || c->device_id.len > PQI_ID_MAX) {
+        return PQI_ERR_UNSUPPORTED;
+    }
+    memset(out->id, 0, sizeof out->id);
+    memcpy(out->id, c->device_id.ptr, c->device_id.len);
+    out->id_len = (uint8_t)c->device_id.len;
+    memcpy(out->key_id, c->key_id, PQI_KEY_ID_LEN);
+    memcpy(out->cert_hash, cert_hash, 32);
+    out->key_epoch = c->key_epoch;
+    out->roster_index = c->roster_index;
+    out->kem = kem;
+    out->sig = sig;
+    memset(out->kem_pk, 0, sizeof out->kem_pk);
+    memset(out->sig_pk, 0, sizeof out->sig_pk);
+    memcpy(out->kem_pk, c->kem_pk.ptr, c->kem_pk.len);
+    memcpy(out->sig_pk, c->sig_pk.ptr, c->sig_pk.len);
+    memcpy(out->x25519_pk, c->x25519_pk.ptr, PQI_X25519_LEN);
+    out->suites = c->suites;
+    out->roles = c->roles;
+    out->assurance = c->assurance;
+    out->valid_from_epoch = c->valid_from_epoch;
+    out->valid_to_epoch = c->valid_to_epoch;
+    out->not_before = c->not_before;
+    out->not_after = c->not_after;
+    memset(out->scopes, 0, sizeof out->scopes);
+    copy_scopes(c, out);
+    return PQI_OK;
+}
+
+pqi_status pqi_ep_gate_keys(const pqi_endpoint *e, pqi_peer *p)
+{
+    const pqi_gate_end own = {e->cert.device_id, e->cert.key_epoch};
+    const pqi_gate_end peer = {{(const uint8_t *)p->id, p->id_len}, p->key_epoch};
+    const pqi_algs *a = e->cfg.algs;
+    pqi_provider *prov = e->cfg.provider;
+    pqi_status st =
+        pqi_v1_gate_key(a, prov, e->cfg.keys.x25519, p->x25519_pk, &peer, &own, p->gk_in);
+    if (st == PQI_OK) {
+        st = pqi_v1_gate_key(a, prov, e->cfg.keys.x25519, p->x25519_pk, &own, &peer, p->gk_out);
+    }
+    return st;
+}
+
+bool pqi_ep_is_revoked(const pqi_endpoint *e, uint32_t roster_index, uint32_t key_epoch)
+{
+    for (uint32_t i = 0; i < e->n_revoked; i++) {
+        const pqi_revoked *r = &e->revoked[i];
+        if (r->roster_index == roster_index &&
+            (r->min_key_epoch == UINT32_MAX || key_epoch < r->min_key_epoch)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void pqi_ep_apply_revocations(pqi_endpoint *e)
+{
+    for (size_t i = 0; i < e->cfg.n_peers; i++) {
+        pqi_peer *p = &e->cfg.peers[i];
+        if (!p->used) {
+            continue;
+        }
+        bool was = p->revoked != 0;
+        p->revoked = pqi_ep_is_revoked(e, p->roster_index, p->key_epoch);
+        if (p->revoked) {
+            p->ready = 0; /* INV-42 */
+        } else if (was && pqi_ct_is_zero_mask(p->cert_hash, sizeof p->cert_hash) == 0) {
+            p->ready = 1; /* a newer list took it back: its keys were verified and are still here */
+        }
+    }
+    e->self_revoked = pqi_ep_is_revoked(e, e->cert.roster_index, e->cert.key_epoch);
+}
+
+/* The window check reads these four fields of a certificate and nothing else. */
+pqi_status pqi_ep_window_ok(const pqi_peer *p, const pqi_now *now)
+{
+    pqi_cert c = {.valid_from_epoch = p->valid_from_epoch,
+        .valid_to_epoch = p->valid_to_epoch,
+        .not_before = p->not_before,
+        .not_after = p->not_after};
+    return pqi_cert_window(&c, now);
+}
+
+pqi_status pqi_ep_may_publish(const pqi_peer *p, pqi_cspan topic)
+{
+    pqi_scope s[PQI_SCOPES_MAX];
+    uint32_t n = p->n_scopes < PQI_SCOPES_MAX ? p->n_scopes : PQI_SCOPES_MAX;
+    for (uint32_t i = 0; i < n; i++) {
+        s[i] = (pqi_scope){{(const uint8_t *)p->scopes[i].prefix, p->scopes[i].len},
+            p->scopes[i].rights, p->scopes[i].cls};
+    }
+    /* A packet does not say its class; the lowest asks whether the topic is the sender's at all. */
+    return pqi_scope_check(s, n, topic, PQI_RIGHT_PUB, PQI_CLASS_L);
+}
+
+bool pqi_ep_has_prefix(pqi_cspan topic, pqi_cspan prefix)
+{
+    return topic.len >= prefix.len && pqi_ct_eq(topic.ptr, prefix.ptr, prefix.len);
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Sending: docs/spec/v1.md section 4. */
+#include "proto/mqtt/endpoint_int.h"
+
+#include "base/mem.h"
+
+static const pqi_suite *choose_suite(const pqi_endpoint *e, const pqi_peer *p)
+{
+    const pqi_algs *a = e->cfg.algs;
+    const pqi_suite *best = NULL;
+    for (size_t i = 0; i < a->n_suites; i++) {
+        const pqi_suite *s = a->suites[i];
+        bool common = (s->bitmap & e->cert.suites & p->suites) != 0 && s->kem->id == p->kem->id;
+        if (common && (e->cfg.suite == NULL || e->cfg.suite->id == s->id) &&
+            (best == NULL || s->level > best->level)) {
+            best = s;
+        }
+    }
+    return best;
+}
+
+/* Everything that may forbid this message, before a number is spent on it. */
+static pqi_status allowed(
+    const pqi_endpoint *e, const pqi_peer *p, const pqi_now *now, const pqi_outbound *msg)
+{
+    static const pqi_cspan reserved = {PQI_LIT("pq/4/")};
+    if (pqi_ep_has_prefix(msg->topic, reserved)) {
+        return PQI_ERR_POLICY;
+    }
+    if (e->self_revoked || p->revoked) {
+        return PQI_ERR_POLICY;
+    }
+    if (!p->ready) {
+        return PQI_ERR_MISSING;
+    }
+    pqi_status st = pqi_ep_window_ok(p, now);
+    if (st == PQI_OK) {
+        st = pqi_cert_window(&e->cert, now);
+    }
+    if (st == PQI_OK) {
+        st = pqi_scope_check(e->cert.scopes, e->cert.n_scopes, msg->topic, PQI_RIGHT_PUB, msg->cls);
+    }
+    return st;
+}
+
+/* The next number, from a block that is on disk (INV-96). */
+static pqi_status take_number(pqi_endpoint *e, size_t at, uint64_t *number)
+{
+    pqi_peer *p = &e->cfg.peers[at];
+    uint64_t next = p->send_next != 0 ? p->send_next : 1;
+    if (next > UINT64_MAX - PQI_SEQ_RESERVE) {
+        return PQI_ERR_STATE; /* 2^64 messages: it needs a new key epoch */
+    }
+    if (next >= p->send_ceiling) {
+        uint64_t ceiling = next + PQI_SEQ_RESERVE;
+        pqi_status st = pqi_ep_save_seq(e, at, ceiling, p->recv_stored);
+        if (st != PQI_OK) {
+            return st;
+        }
+        p->send_ceiling = ceiling;
+    }
+    *number = next;
+    p->send_next = next + 1;
+    return PQI_OK;
+}
+
+pqi_status pqi_endpoint_send(
+    pqi_endpoint *e, const pqi_now *now, const pqi_outbound *msg, pqi_span out, size_t *out_len)
+{
+    if (e == NULL || now == NULL || msg == NULL || out_len == NULL || msg->peer.ptr == NULL ||
+        msg->topic.ptr == NULL || msg->topic.len == 0 || msg->topic.len > PQI_TOPIC_MAX ||
+        (msg->payload.ptr == NULL && msg->payload.len != 0) ||
+        msg->payload.len > PQI_V1_PLAIN_MAX) {
+        return PQI_ERR_ARG;
+    }
+    *out_len = 0;
+    if (!e->open) {
+        return PQI_ERR_STATE;
+    }
+    size_t at = msg->peer.len <= PQI_ID_MAX ? pqi_ep_by_id(e, msg->peer) : PQI_EP_NO_PEER;
+    if (at == PQI_EP_NO_PEER) {
+        return PQI_ERR_MISSING;
+    }
+    pqi_peer *p = &e->cfg.peers[at];
+    pqi_status st = allowed(e, p, now, msg);
+    if (st != PQI_OK) {
+        return st;
+    }
+    pqi_v1_seal_in in = {.suite = choose_suite(e, p),
+        .sig_alg = pqi_algs_sig(e->cfg.algs, e->cert.sig_alg),
+        .sig_key = e->cfg.keys.sig,
+        .ends = {e->cert.device_id, {(const uint8_t *)p->id, p->id_len}, msg->topic,
+            {{p->kem_pk, p->kem->pk_len}, {p->x25519_pk, PQI_X25519_LEN}}, p->gk_out},
+        .plain = msg->payload};
+    if (in.suite == NULL) {
+        return PQI_ERR_POLICY;
+    }
+    size_t need = pqi_v1_len(in.suite, in.sig_alg, msg->payload.len);
+    if (out.ptr == NULL || out.len < need) {
+        *out_len = need;
+        return PQI_ERR_SPACE;
+    }
+    memcpy(in.kid_s, e->cert.key_id, PQI_KID_LEN);
+    memcpy(in.kid_r, p->key_id, PQI_KID_LEN);
+    st = take_number(e, at, &in.seq);
+    if (st == PQI_OK) {
+        st = pqi_v1_seal(e->cfg.algs, e->cfg.provider, &in, pqi_ep_work(e), out, out_len);
+    }
+    e->sent += st == PQI_OK ? 1u : 0u;
+    return st;
+}
