@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "support/fleet.h"
+
+#include "prim/keccak/keccak.h"
+#include <pqi/host.h>
+
+#define CA_ROOT    1u
+#define CA_ISSUER  2u
+#define CA_REVOKER 3u
+#define DEV_KEM    1u
+#define DEV_DH     2u
+#define DEV_SIG    3u
+
+pqi_cspan text_of(const char *s)
+{
+    return (pqi_cspan){(const uint8_t *)s, strlen(s)};
+}
+
+static pqi_manifest_key ca_key(fleet *f, size_t i, pqi_role role)
+{
+    pqi_manifest_key k = {.role = role, .alg = PQI_SIG_ID_ML_DSA_44};
+    k.pk = (pqi_cspan){f->ca.keys[i].pk, f->ca.keys[i].pk_len};
+    return k;
+}
+
+fleet *fleet_get(void)
+{
+    static fleet *f;
+    if (f != NULL) {
+        return f;
+    }
+    f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    pqi_algs_all(&f->algs, &pqi_classic_openssl);
+    static const uint8_t seed[32] = {0xca};
+    fake_provider_init(&f->ca, &f->algs, seed, NULL);
+    for (pqi_key k = CA_ROOT; k <= CA_REVOKER; k++) {
+        assert_int_equal(fake_provider_key(&f->ca, k, PQI_KEY_SIG, PQI_SIG_ID_ML_DSA_44), PQI_OK);
+    }
+    pqi_manifest_key keys[3] = {
+        ca_key(f, 0, PQI_ROLE_ROOT), ca_key(f, 1, PQI_ROLE_ISSUER), ca_key(f, 2, PQI_ROLE_REVOKER)};
+    pqi_manifest_spec spec = {.root_version = 1, .keys = keys, .n_keys = 3};
+    spec.threshold[PQI_ROLE_ROOT] = 1;
+    spec.threshold[PQI_ROLE_ISSUER] = 1;
+    spec.threshold[PQI_ROLE_REVOKER] = 1;
+    memset(spec.fleet_id, 0xf1, sizeof spec.fleet_id);
+    const pqi_key signer = CA_ROOT;
+    assert_int_equal(pqi_manifest_build(&f->algs, &f->ca.base, &spec, &signer, 1,
+                         (pqi_span){f->manifest, sizeof f->manifest}, &f->manifest_len),
+        PQI_OK);
+    pqi_cspan in = {f->manifest, f->manifest_len};
+    assert_int_equal(f->algs.classic->hash(PQI_HASH_SHA256, &in, 1, f->pinned), PQI_OK);
+    return f;
+}
+
+size_t fleet_cert(fleet *f, fake_provider *keys, const dev_spec *s, uint8_t out[PQI_CERT_MAX])
+{
+    pqi_cert c = {.device_id = text_of(s->id), .key_epoch = s->epoch};
+    c.kem_alg = PQI_KEM_ID_ML_KEM_512;
+    c.kem_pk = (pqi_cspan){keys->keys[0].pk, keys->keys[0].pk_len};
+    c.x25519_pk = (pqi_cspan){keys->keys[1].pk, 32};
+    c.sig_alg = PQI_SIG_ID_ML_DSA_44;
+    c.sig_pk = (pqi_cspan){keys->keys[2].pk, keys->keys[2].pk_len};
+    c.valid_to_epoch = 100;
+    c.not_before = s->not_before;
+    c.not_after = s->not_after;
+    c.suites = s->suites != 0 ? s->suites : pqi_suite_0001.bitmap;
+    c.roles = PQI_CERT_ROLE_DEVICE;
+    c.roster_index = s->roster;
+    if (s->pub != NULL) {
+        c.scopes[0] = (pqi_scope){text_of(s->pub), PQI_RIGHT_PUB, PQI_CLASS_H};
+        c.n_scopes = 1;
+    }
+    size_t len = 0;
+    assert_int_equal(
+        pqi_cert_build(&f->algs, &f->ca.base, CA_ISSUER, &c, (pqi_span){out, PQI_CERT_MAX}, &len),
+        PQI_OK);
+    return len;
+}
+
+dev *dev_new(const dev_spec *s)
+{
+    dev *d = calloc(1, sizeof *d);
+    assert_non_null(d);
+    d->f = fleet_get();
+    d->spec = *s;
+    uint8_t seed[32] = {s->seed};
+    fake_provider_init(&d->prov, &d->f->algs, seed, &d->power);
+    fake_nvm_init(&d->nvm, &d->power);
+    assert_int_equal(
+        fake_provider_key(&d->prov, DEV_KEM, PQI_KEY_KEM, PQI_KEM_ID_ML_KEM_512), PQI_OK);
+    assert_int_equal(fake_provider_key(&d->prov, DEV_DH, PQI_KEY_X25519, 0), PQI_OK);
+    assert_int_equal(
+        fake_provider_key(&d->prov, DEV_SIG, PQI_KEY_SIG, PQI_SIG_ID_ML_DSA_44), PQI_OK);
+    d->cert_len = fleet_cert(d->f, &d->prov, s, d->cert);
+    d->limits = pqi_limits_mcu;
+    d->limits.packet_max = PQI_V1_PACKET_MAX;
+    d->now = (pqi_now){.mono_ms = 1000, .unix_s = 1000000, .control_epoch = 5};
+    d->scratch_len = pqi_endpoint_scratch_len(&d->f->algs, &d->limits, FLEET_PEERS);
+    d->scratch = malloc(d->scratch_len);
+    assert_non_null(d->scratch);
+    return d;
+}
+
+void dev_free(dev *d)
+{
+    pqi_endpoint_close(&d->ep);
+    fake_nvm_free(&d->nvm);
+    free(d->scratch);
+    free(d);
+}
+
+void dev_reset(dev *d)
+{
+    memset(&d->ep, 0xee, sizeof d->ep);
+    memset(d->peers, 0xee, sizeof d->peers);
+    memset(d->scratch, 0xee, d->scratch_len);
+    d->ep.open = 0;
+}
+
+pqi_status dev_open(dev *d)
+{
+    dev_reset(d);
+    pqi_endpoint_cfg c = {.algs = &d->f->algs,
+        .provider = &d->prov.base,
+        .nvm = &d->nvm.nvm,
+        .keys = {DEV_KEM, DEV_DH, DEV_SIG},
+        .cert = {d->cert, d->cert_len},
+        .manifest = {d->f->manifest, d->f->manifest_len},
+        .pinned = d->f->pinned,
+        .limits = d->limits,
+        .peers = d->peers,
+        .n_peers = FLEET_PEERS,
+        .scratch = {d->scratch, d->scratch_len}};
+    return pqi_endpoint_open(&d->ep, &c, &d->now);
+}
+
+void dev_announce(dev *d, msg *m)
+{
+    memset(m->topic, 0, sizeof m->topic);
+    pqi_endpoint_announce_topic(&d->ep, m->topic);
+    assert_int_equal(pqi_endpoint_announce(&d->ep, (pqi_span){m->b, sizeof m->b}, &m->len), PQI_OK);
+}
+
+pqi_status dev_send(dev *from, const char *to, const char *topic, const char *text, msg *m)
+{
+    memset(m->topic, 0, sizeof m->topic);
+    memcpy(m->topic, topic, strlen(topic));
+    pqi_outbound o = {text_of(to), text_of(topic), text_of(text), PQI_CLASS_L};
+    return pqi_endpoint_send(&from->ep, &from->now, &o, (pqi_span){m->b, sizeof m->b}, &m->len);
+}
+
+pqi_event_kind dev_receive(dev *d, const msg *m)
+{
+    uint8_t *heap = malloc(m->len != 0 ? m->len : 1);
+    assert_non_null(heap);
+    memcpy(heap, m->b, m->len);
+    pqi_inbound in = {text_of(m->topic), {heap, m->len}, 0};
+    memset(d->plain, 0xee, 4096);
+    assert_int_equal(
+        pqi_endpoint_receive(&d->ep, &d->now, &in, (pqi_span){d->plain, sizeof d->plain}, &d->ev),
+        PQI_OK);
+    free(heap);
+    return d->ev.kind;
+}
+
+void dev_meet(dev *a, dev *b)
+{
+    msg *m = calloc(1, sizeof *m);
+    assert_non_null(m);
+    dev_announce(a, m);
+    assert_int_equal(dev_receive(b, m), PQI_EV_PEER);
+    dev_announce(b, m);
+    assert_int_equal(dev_receive(a, m), PQI_EV_PEER);
+    free(m);
+}
+
+void fleet_revoke(fleet *f, uint64_t seq, const pqi_revoked *list, size_t n, msg *m)
+{
+    pqi_revocations head = {.root_version = 1, .seq = seq};
+    memset(head.fleet_id, 0xf1, sizeof head.fleet_id);
+    memset(m->topic, 0, sizeof m->topic);
+    memcpy(m->topic, PQI_TOPIC_REVOCATIONS, sizeof PQI_TOPIC_REVOCATIONS);
+    assert_int_equal(pqi_revocations_build(&f->algs, &f->ca.base, CA_REVOKER, &head, list, n,
+                         (pqi_span){m->b, sizeof m->b}, &m->len),
+        PQI_OK);
+}
+
+void dev_digest(const dev *d, uint8_t out[32])
+{
+    static pqi_endpoint e;
+    static pqi_peer p;
+    pqi_xof x;
+    pqi_shake256_start(&x);
+    memcpy(&e, &d->ep, sizeof e);
+    memset(&e.global_sig, 0, sizeof e.global_sig);
+    memset(&e.announce, 0, sizeof e.announce);
+    memset(&e.control, 0, sizeof e.control);
+    memset(e.drops, 0, sizeof e.drops);
+    e.peers_store.open = e.seq_store.open = 0; /* a store closes itself after a failed write */
+    pqi_xof_absorb(&x, &e, sizeof e);
+    for (size_t i = 0; i < FLEET_PEERS; i++) {
+        memcpy(&p, &d->peers[i], sizeof p);
+        memset(&p.sig_bucket, 0, sizeof p.sig_bucket);
+        memset(&p.ann_bucket, 0, sizeof p.ann_bucket);
+        pqi_xof_absorb(&x, &p, sizeof p);
+    }
+    for (size_t i = 0; i < FAKE_NVM_RECORDS; i++) {
+        for (unsigned k = 0; k < 2; k++) {
+            if (d->nvm.rec[i].bytes[k] != NULL) {
+                pqi_xof_absorb(&x, d->nvm.rec[i].bytes[k], d->nvm.rec[i].len[k]);
+            }
+        }
+    }
+    pqi_xof_absorb(&x, d->prov.counters, sizeof d->prov.counters);
+    pqi_xof_squeeze(&x, out, 32);
+}
+
+void dev_expect(dev *d, const msg *m, const char *text)
+{
+    assert_int_equal(dev_receive(d, m), PQI_EV_MESSAGE);
+    assert_int_equal(d->ev.plain.len, strlen(text));
+    assert_memory_equal(d->ev.plain.ptr, text, strlen(text));
+}
+
+void dev_refuses(dev *d, const msg *m, pqi_drop why)
+{
+    uint8_t before[32], after[32];
+    dev_digest(d, before);
+    uint64_t drops = d->ep.drops[why];
+    assert_int_equal(dev_receive(d, m), PQI_EV_DROP);
+    if (d->ev.drop != why) {
+        fail_msg("dropped as %s, not %s", pqi_drop_name(d->ev.drop), pqi_drop_name(why));
+    }
+    assert_int_equal(d->ev.plain.len, 0);
+    assert_true(d->ep.drops[why] == drops + 1);
+    dev_digest(d, after);
+    assert_memory_equal(before, after, 32);
+    for (size_t i = 0; i < 64; i++) { /* no plaintext is left behind */
+        assert_true(d->plain[i] == 0xee || d->plain[i] == 0);
+    }
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A small fleet over fake providers and fake stores: one manifest, devices with endpoints, and
+ * messages carried by hand. Everything is deterministic. */
+#ifndef PQI_TESTS_FLEET_H
+#define PQI_TESTS_FLEET_H
+
+#include "pqi_test.h"
+
+#include "support/fake_nvm.h"
+#include "support/fake_provider.h"
+#include <pqi/endpoint.h>
+
+#define FLEET_PEERS 4u
+#define FLEET_ROOM  16384u
+
+typedef struct fleet {
+    pqi_algs algs;
+    fake_provider ca;
+    uint8_t manifest[16384];
+    size_t manifest_len;
+    uint8_t pinned[32];
+} fleet;
+
+typedef struct dev_spec {
+    const char *id;
+    uint32_t epoch, roster;
+    const char *pub; /* topic prefix it may publish under, NULL: none */
+    uint8_t seed;    /* of its keys and provider */
+    uint64_t not_before, not_after;
+    uint32_t suites; /* bitmap; 0: suite 0x0001 */
+} dev_spec;
+
+typedef struct dev {
+    fleet *f;
+    dev_spec spec;
+    fake_provider prov;
+    fake_nvm nvm;
+    test_power power;
+    pqi_endpoint ep;
+    pqi_peer peers[FLEET_PEERS];
+    uint8_t cert[PQI_CERT_MAX];
+    size_t cert_len;
+    uint8_t *scratch;
+    size_t scratch_len;
+    pqi_limits limits;
+    pqi_now now;
+    pqi_event ev;
+    uint8_t plain[PQI_V1_PACKET_MAX];
+} dev;
+
+typedef struct msg {
+    char topic[PQI_TOPIC_MAX];
+    uint8_t b[FLEET_ROOM];
+    size_t len;
+} msg;
+
+/* One per program, made at the first call. */
+fleet *fleet_get(void);
+
+/* Certificate of a device as the fleet's issuer makes it. */
+size_t fleet_cert(fleet *f, fake_provider *keys, const dev_spec *s, uint8_t out[PQI_CERT_MAX]);
+
+dev *dev_new(const dev_spec *s);
+void dev_free(dev *d);
+/* Opens (again); memory of the last life is overwritten first, as a reset would. */
+pqi_status dev_open(dev *d);
+void dev_reset(dev *d);
+
+void dev_announce(dev *d, msg *m);
+pqi_status dev_send(dev *from, const char *to, const char *topic, const char *text, msg *m);
+/* Delivers and returns the kind; d->ev holds the event. The payload is an exact heap copy. */
+pqi_event_kind dev_receive(dev *d, const msg *m);
+/* a and b learn each other. */
+void dev_meet(dev *a, dev *b);
+pqi_cspan text_of(const char *s);
+
+/* Signed revocation list in m. */
+void fleet_revoke(fleet *f, uint64_t seq, const pqi_revoked *list, size_t n, msg *m);
+
+/* Digest of everything that a dropped packet must leave alone: endpoint and peers without counters
+ * and buckets, the medium, and the provider's counters. */
+void dev_digest(const dev *d, uint8_t out[32]);
+
+/* A message must be delivered / dropped for this reason with nothing else changed. */
+void dev_expect(dev *d, const msg *m, const char *text);
+void dev_refuses(dev *d, const msg *m, pqi_drop why);
+
+#endif
