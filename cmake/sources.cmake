@@ -84,6 +84,18 @@ set(PQI_HOST_SOURCES
     src/port/linux/ossl_aead.c
     src/port/linux/ossl_pk.c
     src/port/linux/mqtt.c
+    src/port/linux/why.c
+    src/port/linux/ca_db.c
+    src/port/linux/ca_open.c
+    src/port/linux/ca_init.c
+    src/port/linux/ca_allow.c
+    src/port/linux/ca_issue.c
+    src/port/linux/ca_revoke.c
+    src/port/linux/ca_read.c
+    src/port/linux/ca_backup.c
+    src/port/linux/device_record.c
+    src/port/linux/device_open.c
+    src/port/linux/device.c
 )
 
 # The command line tool.
@@ -95,6 +107,16 @@ set(PQI_CLI_SOURCES
     apps/pqi/algs.c
     apps/pqi/cmd_version.c
     apps/pqi/cli_kek.c
+    apps/pqi/cmd_util.c
+    apps/pqi/cmd_ca.c
+    apps/pqi/cmd_ca_allow.c
+    apps/pqi/cmd_ca_issue.c
+    apps/pqi/cmd_ca_show.c
+    apps/pqi/cmd_device.c
+    apps/pqi/cmd_inspect.c
+    apps/pqi/inspect_text.c
+    apps/pqi/inspect_obj.c
+    apps/pqi/inspect_cbor.c
     apps/pqi/cmd_selftest.c
     apps/pqi/cmd_vectors.c
     apps/pqi/cmd_bench.c

@@ -4,6 +4,12 @@
 
 /* clang-format off */
 const pqi_cli_command pqi_commands[] = {
+    {"ca", "Provisioning", NULL, "",
+        "run a certificate authority", pqi_ca_commands, "pqi ca"},
+    {"device", "Provisioning", NULL, "",
+        "make and provision a device", pqi_device_commands, "pqi device"},
+    {"inspect", "Provisioning", pqi_cmd_inspect, "[--json] FILE...",
+        "decode any object of ours", NULL, "pqi inspect"},
     {"selftest", "This program", pqi_cmd_selftest, "[--json]",
         "compare every algorithm with a known answer", NULL, "pqi selftest"},
     {"bench", "This program", pqi_cmd_bench, "[--json] [--filter NAME] [--seconds S]",

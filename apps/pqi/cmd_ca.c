@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * pqi ca: the table, and the commands of daily work: init, challenge, confirm, revoke. */
+#include "cmd_ca.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+pqi_cli_exit pqi_ca_kek(ca_common *c, const pqi_cli_command *self, bool confirm)
+{
+    if (c->dir == NULL) {
+        return pqi_cli_usage(self, "--dir is missing");
+    }
+    c->cfg.dir = c->dir;
+    return pqi_cli_kek_read(&c->kek, confirm, &c->cfg.kek);
+}
+
+pqi_cli_exit pqi_ca_ready(ca_common *c, const pqi_cli_command *self)
+{
+    pqi_cli_exit rc = pqi_ca_kek(c, self, false);
+    if (rc != PQI_CLI_OK) {
+        return rc;
+    }
+    pqi_status st = pqi_host_ca_open(&c->ca, &c->cfg);
+    if (st == PQI_OK) {
+        return PQI_CLI_OK;
+    }
+    pqi_cli_kek_wipe(&c->cfg.kek);
+    return pqi_cli_why(st, pqi_host_ca_why());
+}
+
+void pqi_ca_done(ca_common *c)
+{
+    pqi_host_ca_close(c->ca);
+    pqi_cli_kek_wipe(&c->cfg.kek);
+    c->ca = NULL;
+}
+
+bool pqi_ca_to_file(const ca_common *c)
+{
+    return c->out != NULL && strcmp(c->out, "-") != 0;
+}
+
+static pqi_cli_exit init(const pqi_cli_command *self, int argc, char **argv)
+{
+    ca_common c = {0};
+    pqi_host_ca_init_opts o;
+    pqi_cli_kek_args root = {0};
+    memset(&o, 0, sizeof o);
+    const pqi_cli_option options[] = {
+        CA_OPTIONS(c),
+        PQI_CLI_STRING("root-dir", "ROOT", &o.root_dir, "new directory for the root key"),
+        PQI_CLI_STRING("root-key-file", "FILE", &root.key_file, "encrypts the root key instead"),
+        PQI_CLI_STRING(
+            "root-passphrase-file", "FILE", &root.passphrase_file, "encrypts the root key instead"),
+        PQI_CLI_STRING("fleet", "NAME", &o.fleet, "a name for people"),
+        PQI_CLI_END,
+    };
+    pqi_cli_exit rc = pqi_cli_parse(self, options,
+        "Makes a CA: the root key in ROOT (keep it offline afterwards), the issuer key and the\n"
+        "registry in DIR. Prints the root hash that every device pins: compare it by eye.\n\n"
+        "Example: pqi ca init --dir ca --root-dir /mnt/usb/root --fleet plant-7 --key-file ca.key",
+        &argc, argv);
+    if (rc != PQI_CLI_GO) {
+        return rc;
+    }
+    if (argc != 0 || o.root_dir == NULL || o.fleet == NULL) {
+        return pqi_cli_usage(self, "--root-dir and --fleet are needed, and no operand");
+    }
+    rc = pqi_ca_kek(&c, self, true);
+    if (rc != PQI_CLI_OK) {
+        return rc;
+    }
+    bool own = root.key_file != NULL || root.passphrase_file != NULL;
+    rc = own ? pqi_cli_kek_read(&root, true, &o.root_kek) : PQI_CLI_OK;
+    if (!own) {
+        o.root_kek = c.cfg.kek;
+    }
+    uint8_t hash[32];
+    if (rc == PQI_CLI_OK) {
+        pqi_status st = pqi_host_ca_init(&c.cfg, &o, hash);
+        rc = st == PQI_OK ? PQI_CLI_OK : pqi_cli_why(st, pqi_host_ca_why());
+    }
+    if (own) {
+        pqi_cli_kek_wipe(&o.root_kek);
+    }
+    pqi_cli_kek_wipe(&c.cfg.kek);
+    if (rc == PQI_CLI_OK) {
+        char hex[65];
+        pqi_cli_hex_encode(hex, hash, sizeof hash);
+        printf("%s\n", hex);
+    }
+    return rc;
+}
+
+static pqi_cli_exit challenge(const pqi_cli_command *self, int argc, char **argv)
+{
+    ca_common c = {0};
+    const pqi_cli_option options[] = {CA_OPTIONS(c), CA_OUT(c, "the challenge"), PQI_CLI_END};
+    pqi_cli_exit rc = pqi_cli_parse(self, options,
+        "Makes a challenge for one join of one device. It is good once, for 24 hours.\n\n"
+        "Example: pqi ca challenge --dir ca --key-file ca.key --out pump-1.chal pump-1",
+        &argc, argv);
+    if (rc != PQI_CLI_GO) {
+        return rc;
+    }
+    if (argc != 1) {
+        return pqi_cli_usage(self, "challenge takes one operand: the device id");
+    }
+    rc = pqi_ca_ready(&c, self);
+    if (rc != PQI_CLI_OK) {
+        return rc;
+    }
+    uint8_t mem[PQI_CHALLENGE_MAX];
+    pqi_span out = {mem, sizeof mem};
+    size_t len = 0;
+    pqi_status st = pqi_host_ca_challenge(c.ca, pqi_cli_span(argv[0]), out, &len);
+    pqi_cspan data = {mem, len};
+    rc = st == PQI_OK ? pqi_cli_write_file(c.out, data) : pqi_cli_refused(st, pqi_host_ca_why());
+    pqi_ca_done(&c);
+    if (rc == PQI_CLI_OK && pqi_ca_to_file(&c)) {
+        printf("%s: challenge in %s\n", argv[0], c.out);
+    }
+    return rc;
+}
+
+static pqi_cli_exit confirm_one(ca_common *c, const char *path)
+{
+    pqi_span in = {NULL, 0};
+    pqi_cli_exit rc = pqi_cli_read_file(path, PQI_CONFIRM_LEN, &in);
+    if (rc != PQI_CLI_OK) {
+        return rc;
+    }
+    pqi_host_ca_issued done;
+    pqi_cspan data = {in.ptr, in.len};
+    pqi_status st = pqi_host_ca_confirm(c->ca, data, &done);
+    free(in.ptr);
+    if (st != PQI_OK) {
+        return pqi_cli_refused(st, pqi_host_ca_why());
+    }
+    printf("%s: epoch %" PRIu32 " active%s\n", done.id, done.key_epoch,
+        done.repeated ? " (already)" : "");
+    return PQI_CLI_OK;
+}
+
+static pqi_cli_exit confirm(const pqi_cli_command *self, int argc, char **argv)
+{
+    ca_common c = {0};
+    const pqi_cli_option options[] = {CA_OPTIONS(c), PQI_CLI_END};
+    pqi_cli_exit rc = pqi_cli_parse(self, options,
+        "Takes confirmations of devices: their certificates become active, older ones are\n"
+        "superseded.\n\n"
+        "Example: pqi ca confirm --dir ca --key-file ca.key pump-1.ok pump-2.ok",
+        &argc, argv);
+    if (rc != PQI_CLI_GO) {
+        return rc;
+    }
+    if (argc < 1) {
+        return pqi_cli_usage(self, "confirm takes confirmation files, or -");
+    }
+    rc = pqi_ca_ready(&c, self);
+    if (rc != PQI_CLI_OK) {
+        return rc;
+    }
+    for (int i = 0; i < argc; i++) {
+        pqi_cli_exit one = confirm_one(&c, argv[i]);
+        rc = rc == PQI_CLI_OK ? one : rc;
+    }
+    pqi_ca_done(&c);
+    return rc;
+}
+
+static pqi_cli_exit write_snapshot(ca_common *c)
+{
+    uint8_t *mem = pqi_cli_alloc(PQI_REVOCATIONS_MAX);
+    pqi_span room = {mem, PQI_REVOCATIONS_MAX};
+    size_t len = 0;
+    pqi_status st = pqi_host_ca_revocations(c->ca, room, &len);
+    pqi_cspan data = {mem, len};
+    pqi_cli_exit rc =
+        st == PQI_OK ? pqi_cli_write_file(c->out, data) : pqi_cli_why(st, pqi_host_ca_why());
+    free(mem);
+    return rc;
+}
+
+static pqi_cli_exit revoke_open(ca_common *c, const char *id, uint64_t epoch, uint64_t reason)
+{
+    uint64_t seq = 0;
+    pqi_status st =
+        pqi_host_ca_revoke(c->ca, pqi_cli_span(id), (uint32_t)epoch, (uint8_t)reason, &seq);
+    if (st != PQI_OK) {
+        return pqi_cli_refused(st, pqi_host_ca_why());
+    }
+    pqi_cli_exit rc = c->out != NULL ? write_snapshot(c) : PQI_CLI_OK;
+    if (rc == PQI_CLI_OK && (c->out == NULL || pqi_ca_to_file(c))) {
+        printf("%s: revoked, snapshot %" PRIu64 "%s%s\n", id, seq, c->out != NULL ? " in " : "",
+            c->out != NULL ? c->out : "");
+    }
+    return rc;
+}
+
+static pqi_cli_exit revoke(const pqi_cli_command *self, int argc, char **argv)
+{
+    ca_common c = {0};
+    uint64_t epoch = 0, reason = 0;
+    char question[96];
+    const pqi_cli_option options[] = {
+        CA_OPTIONS(c),
+        PQI_CLI_UINT("epoch", "N", &epoch, UINT32_MAX - 2u,
+            "revoke key epochs up to N only; the device may join again"),
+        PQI_CLI_UINT("reason", "N", &reason, 255, "a number for your records"),
+        PQI_CLI_FLAG("yes", &c.yes, "do not ask"),
+        PQI_CLI_STRING("out", "FILE", &c.out, "write the new snapshot, ready to publish"),
+        PQI_CLI_END,
+    };
+    pqi_cli_exit rc = pqi_cli_parse(self, options,
+        "Revokes a device for ever, or its keys up to an epoch, and signs the new snapshot.\n"
+        "Publish the snapshot retained on pq/4/v.\n\n"
+        "Example: pqi ca revoke --dir ca --key-file ca.key --yes --out fleet.rev pump-1",
+        &argc, argv);
+    if (rc != PQI_CLI_GO) {
+        return rc;
+    }
+    if (argc != 1) {
+        return pqi_cli_usage(self, "revoke takes one operand: the device id");
+    }
+    (void)snprintf(question, sizeof question,
+        epoch == 0 ? "this revokes %.32s for ever" : "this revokes the keys of %.32s", argv[0]);
+    if (!pqi_cli_sure(c.yes, question)) {
+        return PQI_CLI_USAGE;
+    }
+    rc = pqi_ca_ready(&c, self);
+    if (rc != PQI_CLI_OK) {
+        return rc;
+    }
+    rc = revoke_open(&c, argv[0], epoch, reason);
+    pqi_ca_done(&c);
+    return rc;
+}
+
+/* clang-format off */
+const pqi_cli_command pqi_ca_commands[] = {
+    {"init", NULL, init, "--dir DIR --root-dir ROOT --fleet NAME",
+        "make a CA and its offline root", NULL, "pqi ca init"},
+    {"allow", NULL, pqi_cmd_ca_allow, "--dir DIR (--factory FILE --scopes S ID | --csv FILE)",
+        "put devices on the allow-list", NULL, "pqi ca allow"},
+    {"challenge", NULL, challenge, "--dir DIR [--out FILE] ID",
+        "make a challenge for a join", NULL, "pqi ca challenge"},
+    {"issue", NULL, pqi_cmd_ca_issue, "--dir DIR [--out FILE | --out-dir DIR] REQUEST...",
+        "check join requests and issue certificates", NULL, "pqi ca issue"},
+    {"confirm", NULL, confirm, "--dir DIR CONFIRMATION...",
+        "take confirmations of devices", NULL, "pqi ca confirm"},
+    {"revoke", NULL, revoke, "--dir DIR [--epoch N] [--yes] ID",
+        "revoke a device or its old keys", NULL, "pqi ca revoke"},
+    {"list", NULL, pqi_cmd_ca_list, "--dir DIR [--json]",
+        "list devices", NULL, "pqi ca list"},
+    {"show", NULL, pqi_cmd_ca_show, "--dir DIR [--json] [ID]",
+        "show the CA, or one device with its certificates and log", NULL, "pqi ca show"},
+    {"export", NULL, pqi_cmd_ca_export, "--dir DIR [--out FILE] manifest|revocations|allow-list|cert [ID]",
+        "write out what others need", NULL, "pqi ca export"},
+    {"backup", NULL, pqi_cmd_ca_backup, "--dir DIR TO",
+        "copy registry and keys to a new directory", NULL, "pqi ca backup"},
+    {"recover", NULL, pqi_cmd_ca_recover, "--dir DIR [--revocations FILE] --yes",
+        "make a restored or rolled back CA usable again", NULL, "pqi ca recover"},
+    {NULL, NULL, NULL, NULL, NULL, NULL, NULL},
+};
+/* clang-format on */

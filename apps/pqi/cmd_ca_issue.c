@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * pqi ca issue, and the care of a CA: backup, recover. */
+#include "cmd_ca.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static pqi_cli_exit issue_one(
+    ca_common *c, const char *path, uint32_t days, const char *out_dir, bool quiet)
+{
+    pqi_span in = {NULL, 0};
+    pqi_cli_exit rc = pqi_cli_read_file(path, PQI_JOIN_REQUEST_MAX, &in);
+    if (rc != PQI_CLI_OK) {
+        return rc;
+    }
+    uint8_t *mem = pqi_cli_alloc(PQI_GRANT_MAX);
+    pqi_span room = {mem, PQI_GRANT_MAX};
+    pqi_cspan request = {in.ptr, in.len};
+    pqi_host_ca_issued done;
+    size_t len = 0;
+    char name[1200];
+    pqi_status st = pqi_host_ca_issue(c->ca, request, days, room, &len, &done);
+    free(in.ptr);
+    if (st != PQI_OK) {
+        free(mem);
+        rc = pqi_cli_refused(st, pqi_host_ca_why());
+        (void)fprintf(stderr, "  in %s\n", path);
+        return rc;
+    }
+    const char *to = c->out;
+    if (out_dir != NULL) {
+        (void)snprintf(name, sizeof name, "%.1100s/%s.grant", out_dir, done.id);
+        to = name;
+    }
+    pqi_cspan grant = {mem, len};
+    rc = pqi_cli_write_file(to, grant);
+    free(mem);
+    if (rc == PQI_CLI_OK && !quiet && to != NULL && strcmp(to, "-") != 0) {
+        printf("%s: epoch %" PRIu32 " issued%s, grant in %s\n", done.id, done.key_epoch,
+            done.repeated ? " before" : "", to);
+    }
+    return rc;
+}
+
+static pqi_cli_exit issue_all(
+    ca_common *c, uint32_t days, const char *out_dir, int argc, char **argv)
+{
+    pqi_cli_exit rc = PQI_CLI_OK;
+    size_t bad = 0, total = (size_t)argc;
+    for (size_t i = 0; i < total; i++) {
+        pqi_cli_exit one = issue_one(c, argv[i], days, out_dir, false);
+        bad += one != PQI_CLI_OK;
+        rc = rc == PQI_CLI_OK ? one : rc;
+        pqi_cli_progress("issuing", i + 1, total);
+    }
+    if (total > 1) {
+        printf("issued %zu of %zu\n", total - bad, total);
+    }
+    return rc;
+}
+
+pqi_cli_exit pqi_cmd_ca_issue(const pqi_cli_command *self, int argc, char **argv)
+{
+    ca_common c = {0};
+    uint64_t days = PQI_HOST_CA_DAYS;
+    const char *out_dir = NULL;
+    const pqi_cli_option options[] = {
+        CA_OPTIONS(c),
+        PQI_CLI_UINT("days", "N", &days, 36500, "validity (default 365), 0: without end"),
+        CA_OUT(c, "the grant"),
+        PQI_CLI_STRING("out-dir", "DIR", &out_dir, "for several requests: DIR/ID.grant each"),
+        PQI_CLI_END,
+    };
+    pqi_cli_exit rc = pqi_cli_parse(self, options,
+        "Checks join requests and issues certificates, each in a grant that only its device can\n"
+        "open. A request that was granted before gives the same grant again while it is "
+        "pending.\n\n"
+        "Example: pqi ca issue --dir ca --key-file ca.key --out pump-1.grant pump-1.join",
+        &argc, argv);
+    if (rc != PQI_CLI_GO) {
+        return rc;
+    }
+    if (argc < 1 || (argc > 1 && out_dir == NULL) || (c.out != NULL && out_dir != NULL)) {
+        return pqi_cli_usage(self, "issue takes one request and --out, or several and --out-dir");
+    }
+    rc = pqi_ca_ready(&c, self);
+    if (rc != PQI_CLI_OK) {
+        return rc;
+    }
+    rc = issue_all(&c, (uint32_t)days, out_dir, argc, argv);
+    pqi_ca_done(&c);
+    return rc;
+}
+
+pqi_cli_exit pqi_cmd_ca_backup(const pqi_cli_command *self, int argc, char **argv)
+{
+    ca_common c = {0};
+    const pqi_cli_option options[] = {CA_OPTIONS(c), PQI_CLI_END};
+    pqi_cli_exit rc = pqi_cli_parse(self, options,
+        "Copies registry and encrypted keys to a new directory while the CA is in use. The key "
+        "that\n"
+        "encrypts them is not part of it. A restored copy needs pqi ca recover.\n\n"
+        "Example: pqi ca backup --dir ca --key-file ca.key /backup/ca-$(date +%F)",
+        &argc, argv);
+    if (rc != PQI_CLI_GO) {
+        return rc;
+    }
+    if (argc != 1) {
+        return pqi_cli_usage(self, "backup takes one operand: the new directory");
+    }
+    rc = pqi_ca_ready(&c, self);
+    if (rc != PQI_CLI_OK) {
+        return rc;
+    }
+    pqi_status st = pqi_host_ca_backup(c.ca, argv[0]);
+    rc = st == PQI_OK ? PQI_CLI_OK : pqi_cli_why(st, pqi_host_ca_why());
+    pqi_ca_done(&c);
+    if (rc == PQI_CLI_OK) {
+        printf("backup in %s\n", argv[0]);
+    }
+    return rc;
+}
+
+static pqi_cli_exit recover(ca_common *c, const char *snapshot)
+{
+    pqi_span in = {NULL, 0};
+    pqi_host_ca_recovered r;
+    pqi_cli_exit rc =
+        snapshot != NULL ? pqi_cli_read_file(snapshot, PQI_REVOCATIONS_MAX, &in) : PQI_CLI_OK;
+    if (rc != PQI_CLI_OK) {
+        return rc;
+    }
+    pqi_cspan newest = {in.ptr, in.len};
+    pqi_status st = pqi_host_ca_recover(&c->cfg, newest, &r);
+    free(in.ptr);
+    if (st != PQI_OK) {
+        return pqi_cli_why(st, pqi_host_ca_why());
+    }
+    printf("recovered: generation %" PRIu64 ", %" PRIu32
+           " devices moved on by %u epochs, snapshot %" PRIu64 ", %" PRIu32 " revocations merged\n",
+        r.generation, r.devices, PQI_HOST_CA_SKIP, r.rev_seq, r.merged);
+    if (snapshot == NULL) {
+        printf("revocations made after the copy are not in it: repeat them, then publish the new "
+               "snapshot\n");
+    }
+    return PQI_CLI_OK;
+}
+
+pqi_cli_exit pqi_cmd_ca_recover(const pqi_cli_command *self, int argc, char **argv)
+{
+    ca_common c = {0};
+    const char *snapshot = NULL;
+    const pqi_cli_option options[] = {
+        CA_OPTIONS(c),
+        PQI_CLI_STRING(
+            "revocations", "FILE", &snapshot, "the newest snapshot that was published (pq/4/v)"),
+        PQI_CLI_FLAG("yes", &c.yes, "do not ask"),
+        PQI_CLI_END,
+    };
+    pqi_cli_exit rc = pqi_cli_parse(self, options,
+        "Makes a CA usable again after a backup was restored or a rollback was found: skips all\n"
+        "numbers that may have been used since, ends open challenges and pending certificates, "
+        "and\n"
+        "writes it to the audit log.\n\n"
+        "Example: pqi ca recover --dir ca --key-file ca.key --revocations newest.rev --yes",
+        &argc, argv);
+    if (rc != PQI_CLI_GO) {
+        return rc;
+    }
+    if (argc != 0) {
+        return pqi_cli_usage(self, "recover takes no operand");
+    }
+    if (!pqi_cli_sure(c.yes, "this skips key epochs and ends pending joins of every device")) {
+        return PQI_CLI_USAGE;
+    }
+    rc = pqi_ca_kek(&c, self, false);
+    if (rc != PQI_CLI_OK) {
+        return rc;
+    }
+    rc = recover(&c, snapshot);
+    pqi_ca_done(&c);
+    return rc;
+}

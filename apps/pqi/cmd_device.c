@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * pqi device: the life of a device directory. */
+#include "cli_kek.h"
+#include "cmd_util.h"
+#include "commands.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+typedef struct common {
+    const char *dir, *out;
+    pqi_cli_kek_args kek;
+    pqi_host_device_cfg cfg;
+} common;
+
+#define COMMON_OPTIONS(c)                                                                          \
+    PQI_CLI_STRING("dir", "DIR", &(c).dir, "the device directory"), PQI_CLI_KEK_OPTIONS((c).kek)
+#define OUT_OPTION(c, what)                                                                        \
+    PQI_CLI_STRING("out", "FILE", &(c).out, what " (default: standard output)")
+
+/* Checks --dir and the number of operands and reads the KEK. */
+static pqi_cli_exit common_ready(
+    common *c, const pqi_cli_command *self, int argc, int want, const char *operand)
+{
+    if (c->dir == NULL) {
+        return pqi_cli_usage(self, "--dir is missing");
+    }
+    if (argc != want) {
+        return pqi_cli_usage(self, want == 0 ? "%s takes no operand" : "%s takes one operand: %s",
+            self->path, operand);
+    }
+    c->cfg.dir = c->dir;
+    return pqi_cli_kek_read(&c->kek, strcmp(self->name, "init") == 0, &c->cfg.kek);
+}
+
+static pqi_cli_exit init(const pqi_cli_command *self, int argc, char **argv)
+{
+    common c = {0};
+    const char *pin = NULL;
+    const pqi_cli_option options[] = {
+        COMMON_OPTIONS(c),
+        PQI_CLI_STRING(
+            "pin", "HASH", &pin, "the root hash that pqi ca init printed, 64 hex digits"),
+        OUT_OPTION(c, "factory record for pqi ca allow"),
+        PQI_CLI_END,
+    };
+    pqi_cli_exit rc = pqi_cli_parse(self, options,
+        "Makes a device: its directory, its factory key, its pinned root. The id is final.\n\n"
+        "Example: pqi device init --dir pump-1 --key-file pump-1.key --pin $HASH \\\n"
+        "           --out pump-1.factory pump-1",
+        &argc, argv);
+    if (rc != PQI_CLI_GO) {
+        return rc;
+    }
+    uint8_t hash[32];
+    pqi_span room = {hash, sizeof hash};
+    if (pin == NULL || !pqi_cli_hex_decode(pin, &room) || room.len != sizeof hash) {
+        return pqi_cli_usage(self, "--pin takes the 64 hex digits that pqi ca init printed");
+    }
+    rc = common_ready(&c, self, argc, 1, "the device id");
+    if (rc != PQI_CLI_OK) {
+        return rc;
+    }
+    uint8_t *mem = pqi_cli_alloc(PQI_FACTORY_MAX);
+    pqi_span out = {mem, PQI_FACTORY_MAX};
+    size_t len = 0;
+    pqi_status st = pqi_host_device_init(&c.cfg, pqi_cli_span(argv[0]), hash, out, &len);
+    pqi_cspan data = {mem, len};
+    rc = st == PQI_OK ? pqi_cli_write_file(c.out, data) : pqi_cli_why(st, pqi_host_device_why());
+    pqi_cli_kek_wipe(&c.cfg.kek);
+    free(mem);
+    if (rc == PQI_CLI_OK && c.out != NULL && strcmp(c.out, "-") != 0) {
+        printf("%s: factory record in %s\n", argv[0], c.out);
+    }
+    return rc;
+}
+
+static const struct {
+    const char *name;
+    uint32_t id;
+} kem_names[] = {{"ml-kem-512", PQI_KEM_ID_ML_KEM_512}, {"ml-kem-768", PQI_KEM_ID_ML_KEM_768},
+    {"ml-kem-1024", PQI_KEM_ID_ML_KEM_1024}, {"kyber512", PQI_KEM_ID_ML_KEM_512},
+    {"kyber768", PQI_KEM_ID_ML_KEM_768}, {"kyber1024", PQI_KEM_ID_ML_KEM_1024}};
+static const struct {
+    const char *name;
+    int32_t id;
+} sig_names[] = {{"ml-dsa-44", PQI_SIG_ID_ML_DSA_44}, {"ml-dsa-65", PQI_SIG_ID_ML_DSA_65},
+    {"ml-dsa-87", PQI_SIG_ID_ML_DSA_87}, {"dilithium2", PQI_SIG_ID_ML_DSA_44},
+    {"dilithium3", PQI_SIG_ID_ML_DSA_65}, {"dilithium5", PQI_SIG_ID_ML_DSA_87}};
+
+static pqi_cli_exit join_opts(
+    const pqi_cli_command *self, const char *kem, const char *sig, pqi_host_join_opts *o)
+{
+    for (size_t i = 0; kem != NULL && i < sizeof kem_names / sizeof kem_names[0]; i++) {
+        o->kem_alg = strcmp(kem, kem_names[i].name) == 0 ? kem_names[i].id : o->kem_alg;
+    }
+    for (size_t i = 0; sig != NULL && i < sizeof sig_names / sizeof sig_names[0]; i++) {
+        o->sig_alg = strcmp(sig, sig_names[i].name) == 0 ? sig_names[i].id : o->sig_alg;
+    }
+    if (kem != NULL && o->kem_alg == 0) {
+        return pqi_cli_usage(self, "--kem knows ml-kem-512, ml-kem-768 and ml-kem-1024");
+    }
+    if (sig != NULL && o->sig_alg == 0) {
+        return pqi_cli_usage(self, "--sig knows ml-dsa-44, ml-dsa-65 and ml-dsa-87");
+    }
+    return sig != NULL && o->kem_only
+               ? pqi_cli_usage(self, "--sig and --kem-only exclude each other")
+               : PQI_CLI_OK;
+}
+
+static pqi_cli_exit join(const pqi_cli_command *self, int argc, char **argv)
+{
+    common c = {0};
+    const char *kem = NULL, *sig = NULL;
+    bool kem_only = false;
+    const pqi_cli_option options[] = {
+        COMMON_OPTIONS(c),
+        PQI_CLI_STRING("kem", "NAME", &kem, "ml-kem-512, ml-kem-768 (default) or ml-kem-1024"),
+        PQI_CLI_STRING("sig", "NAME", &sig, "ml-dsa-44, ml-dsa-65 (default) or ml-dsa-87"),
+        PQI_CLI_FLAG("kem-only", &kem_only, "no signing key: the device authenticates by KEM"),
+        OUT_OPTION(c, "join request for pqi ca issue"),
+        PQI_CLI_END,
+    };
+    pqi_cli_exit rc = pqi_cli_parse(self, options,
+        "Answers a challenge of the CA with a request for new operational keys. The installed\n"
+        "certificate keeps working until the grant is installed.\n\n"
+        "Example: pqi device join --dir pump-1 --key-file pump-1.key --out pump-1.join pump-1.chal",
+        &argc, argv);
+    if (rc != PQI_CLI_GO) {
+        return rc;
+    }
+    pqi_host_join_opts o;
+    memset(&o, 0, sizeof o);
+    o.kem_only = kem_only;
+    rc = join_opts(self, kem, sig, &o);
+    if (rc == PQI_CLI_OK) {
+        rc = common_ready(&c, self, argc, 1, "the challenge file, or -");
+    }
+    pqi_span in = {NULL, 0};
+    if (rc == PQI_CLI_OK) {
+        rc = pqi_cli_read_file(argv[0], PQI_CHALLENGE_MAX, &in);
+    }
+    if (rc != PQI_CLI_OK) {
+        pqi_cli_kek_wipe(&c.cfg.kek);
+        return rc;
+    }
+    uint8_t *mem = pqi_cli_alloc(PQI_JOIN_REQUEST_MAX);
+    pqi_span out = {mem, PQI_JOIN_REQUEST_MAX};
+    pqi_cspan challenge = {in.ptr, in.len};
+    size_t len = 0;
+    pqi_status st = pqi_host_device_join(&c.cfg, challenge, &o, out, &len);
+    pqi_cspan data = {mem, len};
+    rc = st == PQI_OK ? pqi_cli_write_file(c.out, data) : pqi_cli_why(st, pqi_host_device_why());
+    pqi_cli_kek_wipe(&c.cfg.kek);
+    free(mem);
+    free(in.ptr);
+    if (rc == PQI_CLI_OK && c.out != NULL && strcmp(c.out, "-") != 0) {
+        printf("join request in %s\n", c.out);
+    }
+    return rc;
+}
+
+static pqi_cli_exit install(const pqi_cli_command *self, int argc, char **argv)
+{
+    common c = {0};
+    const pqi_cli_option options[] = {
+        COMMON_OPTIONS(c),
+        OUT_OPTION(c, "confirmation for pqi ca confirm"),
+        PQI_CLI_END,
+    };
+    pqi_cli_exit rc = pqi_cli_parse(self, options,
+        "Checks a grant against the pinned root, installs its certificate, removes the older keys\n"
+        "and writes the confirmation.\n\n"
+        "Example: pqi device install --dir pump-1 --key-file pump-1.key --out pump-1.ok "
+        "pump-1.grant",
+        &argc, argv);
+    if (rc != PQI_CLI_GO) {
+        return rc;
+    }
+    rc = common_ready(&c, self, argc, 1, "the grant file, or -");
+    pqi_span in = {NULL, 0};
+    if (rc == PQI_CLI_OK) {
+        rc = pqi_cli_read_file(argv[0], PQI_GRANT_MAX, &in);
+    }
+    if (rc != PQI_CLI_OK) {
+        pqi_cli_kek_wipe(&c.cfg.kek);
+        return rc;
+    }
+    uint8_t confirm[PQI_CONFIRM_LEN];
+    pqi_cspan grant = {in.ptr, in.len};
+    const pqi_now now = {0, (uint64_t)time(NULL), 0};
+    pqi_status st = pqi_host_device_install(&c.cfg, grant, &now, confirm);
+    pqi_cspan data = {confirm, sizeof confirm};
+    rc = st == PQI_OK ? pqi_cli_write_file(c.out, data) : pqi_cli_why(st, pqi_host_device_why());
+    pqi_cli_kek_wipe(&c.cfg.kek);
+    free(in.ptr);
+    if (rc == PQI_CLI_OK && c.out != NULL && strcmp(c.out, "-") != 0) {
+        printf("installed; confirmation in %s\n", c.out);
+    }
+    return rc;
+}
+
+static pqi_cli_exit print_status_json(const pqi_host_device_status *s)
+{
+    json_t *j = json_pack("{s:s, s:o, s:o, s:b, s:b, s:s, s:b, s:b}", "id", s->id, "pinned_root",
+        pqi_cli_json_hex(s->pinned, sizeof s->pinned), "factory_fingerprint",
+        pqi_cli_json_hex(s->factory_fp, sizeof s->factory_fp), "installed", s->installed,
+        "join_pending", s->join_pending, "provider", s->provider, "rollback_resistant",
+        (s->provider_caps & PQI_CAP_NO_ROLLBACK) != 0, "non_exportable",
+        (s->provider_caps & PQI_CAP_NON_EXPORTABLE) != 0);
+    if (j != NULL && s->installed) {
+        char roles[PQI_CLI_ROLES_LEN];
+        pqi_cli_roles(roles, s->roles);
+        json_t *c = json_pack("{s:o, s:o, s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:I}", "fleet_id",
+            pqi_cli_json_hex(s->fleet_id, sizeof s->fleet_id), "key_id",
+            pqi_cli_json_hex(s->key_id, sizeof s->key_id), "key_epoch", (json_int_t)s->key_epoch,
+            "roster_index", (json_int_t)s->roster_index, "roles", roles, "root_version",
+            (json_int_t)s->root_version, "not_before", (json_int_t)s->not_before, "not_after",
+            (json_int_t)s->not_after, "kem_alg", (json_int_t)s->kem_alg, "sig_alg",
+            (json_int_t)s->sig_alg);
+        (void)json_object_set_new(j, "certificate", c);
+    }
+    return pqi_cli_print_json(j);
+}
+
+static pqi_cli_exit print_status(const pqi_host_device_status *s)
+{
+    char hex[65], date[PQI_CLI_DATE_LEN], roles[PQI_CLI_ROLES_LEN];
+    printf("id:           %s\n", s->id);
+    pqi_cli_hex_encode(hex, s->pinned, sizeof s->pinned);
+    printf("pinned root:  %s\n", hex);
+    pqi_cli_hex_encode(hex, s->factory_fp, sizeof s->factory_fp);
+    printf("factory:      %s\n", hex);
+    printf("provider:     %s%s\n", s->provider,
+        (s->provider_caps & PQI_CAP_NO_ROLLBACK) != 0 ? "" : " (counters as strong as its disk)");
+    if (s->installed) {
+        pqi_cli_hex_encode(hex, s->key_id, sizeof s->key_id);
+        pqi_cli_date(date, s->not_after);
+        pqi_cli_roles(roles, s->roles);
+        printf("certificate:  epoch %" PRIu32 ", %s, until %s\n", s->key_epoch, roles, date);
+        printf("key id:       %s\n", hex);
+    } else {
+        printf("certificate:  none\n");
+    }
+    printf("pending join: %s\n", s->join_pending ? "yes" : "no");
+    return PQI_CLI_OK;
+}
+
+static pqi_cli_exit status(const pqi_cli_command *self, int argc, char **argv)
+{
+    common c = {0};
+    bool json = false;
+    const pqi_cli_option options[] = {
+        COMMON_OPTIONS(c),
+        PQI_CLI_FLAG("json", &json, "print one JSON object"),
+        PQI_CLI_END,
+    };
+    pqi_cli_exit rc = pqi_cli_parse(self, options,
+        "Tells who the device is and how far it is provisioned. Shows no secret.\n\n"
+        "Example: pqi device status --dir pump-1 --key-file pump-1.key",
+        &argc, argv);
+    if (rc != PQI_CLI_GO) {
+        return rc;
+    }
+    rc = common_ready(&c, self, argc, 0, "");
+    if (rc != PQI_CLI_OK) {
+        return rc;
+    }
+    pqi_host_device_status s;
+    pqi_status st = pqi_host_device_get_status(&c.cfg, &s);
+    pqi_cli_kek_wipe(&c.cfg.kek);
+    if (st != PQI_OK) {
+        return pqi_cli_why(st, pqi_host_device_why());
+    }
+    return json ? print_status_json(&s) : print_status(&s);
+}
+
+/* clang-format off */
+const pqi_cli_command pqi_device_commands[] = {
+    {"init", NULL, init, "--dir DIR --pin HASH [--out FILE] ID",
+        "make a device and its factory record", NULL, "pqi device init"},
+    {"join", NULL, join, "--dir DIR [--out FILE] CHALLENGE",
+        "answer a challenge with a join request", NULL, "pqi device join"},
+    {"install", NULL, install, "--dir DIR [--out FILE] GRANT",
+        "install a grant and write its confirmation", NULL, "pqi device install"},
+    {"status", NULL, status, "--dir DIR [--json]",
+        "show who the device is", NULL, "pqi device status"},
+    {NULL, NULL, NULL, NULL, NULL, NULL, NULL},
+};
+/* clang-format on */

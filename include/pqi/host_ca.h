@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The certificate authority as an operable service over one SQLite file. docs/man/pqi-ca.1
+ *
+ *   DIR/ca.db   the registry: devices, challenges, certificates, revocations, audit
+ *   DIR/keys    the provider with the issuer key, encrypted under a KEK
+ *   ROOT        the provider with the root key; needed by init only, keep it offline afterwards
+ *
+ * Every operation is one transaction: it happened, durably, or nothing did. Every change raises the
+ * registry's generation, which a counter of the provider follows after the commit. At open:
+ *   registry == counter      normal
+ *   registry == counter + 1  a crash between the two: the counter is moved on
+ *   anything else            an older copy was restored, of one or the other: PQI_ERR_ROLLBACK
+ * There is no switch to accept a rollback. pqi_host_ca_recover() is the one way back: it skips all
+ * numbers that the lost copy may have used. With the software provider the counter is only as strong
+ * as its disk: a copy that restores registry and keys together is not noticed (PQI_CAP_NO_ROLLBACK
+ * tells). A backup made by pqi_host_ca_backup() is marked, so that restoring one is always noticed.
+ *
+ * One pqi_host_ca is used by one thread at a time, and one directory by one process: the next
+ * one waits up to 5 s for the directory's lock. */
+#ifndef PQI_HOST_CA_H
+#define PQI_HOST_CA_H
+
+#include <pqi/host_device.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PQI_HOST_CA_SCHEMA        1          /* PRAGMA user_version */
+#define PQI_HOST_CA_CHALLENGE_TTL 86400u     /* s */
+#define PQI_HOST_CA_SKIP          1000u      /* numbers skipped by recover */
+#define PQI_HOST_CA_FLEET_MAX     64u        /* bytes of a fleet name */
+#define PQI_HOST_CA_DAYS          365u       /* default validity */
+#define PQI_HOST_CA_APP_ID        0x50514943 /* "PQIC": PRAGMA application_id */
+
+typedef struct pqi_host_ca pqi_host_ca;
+
+typedef struct pqi_host_ca_cfg {
+    const char *dir;
+    pqi_host_kek_source kek;
+    uint64_t (*clock)(void *ctx); /* unix seconds; NULL: the system's */
+    void *clock_ctx;
+} pqi_host_ca_cfg;
+
+typedef struct pqi_host_ca_init_opts {
+    const char *root_dir;
+    pqi_host_kek_source root_kek;
+    const char *fleet; /* a name for people, 1..PQI_HOST_CA_FLEET_MAX bytes */
+} pqi_host_ca_init_opts;
+
+/* Makes the root key (ML-DSA-87) in ROOT, the issuer key (ML-DSA-65) and the registry in DIR, and
+ * root manifest 1 that names both. hash out: SHA-256 of the manifest, what devices pin.
+ * Run again after a crash it goes on; run again on a finished CA of the same name it only gives the
+ * hash. PQI_ERR_STATE: DIR is another fleet's; PQI_ERR_ROLLBACK: the registry is gone while the
+ * provider's counter says that there was one. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_init(
+    const pqi_host_ca_cfg *cfg, const pqi_host_ca_init_opts *opts, uint8_t hash[32]);
+
+/* Opens a CA: integrity of the file, schema version, generation.
+ * PQI_OK; PQI_ERR_MISSING: no CA there; PQI_ERR_STORAGE: damaged, foreign or unreadable;
+ * PQI_ERR_UNSUPPORTED: written by a newer program; PQI_ERR_ROLLBACK; PQI_ERR_AUTH: not this KEK. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_open(pqi_host_ca **out, const pqi_host_ca_cfg *cfg);
+PQI_API void pqi_host_ca_close(pqi_host_ca *ca); /* NULL is fine */
+
+/* One sentence for people about this thread's last failure in this header; never NULL, no secret. */
+PQI_API const char *pqi_host_ca_why(void);
+
+/* ---- the allow-list ----------------------------------------------------------------------------- */
+
+typedef struct pqi_host_ca_entry {
+    pqi_cspan id;
+    uint8_t factory_fp[32];
+    uint32_t roles; /* PQI_CERT_ROLE_*; 0 is refused */
+    uint32_t gwset;
+    uint32_t assurance;      /* PQI_ASSURE_*: what the CA believes of what the device will claim */
+    const pqi_scope *scopes; /* 1..PQI_SCOPES_MAX */
+    size_t n_scopes;
+    int replace_factory; /* 1: the device got new hardware, take the new fingerprint */
+} pqi_host_ca_entry;
+
+typedef enum pqi_host_ca_change {
+    PQI_HOST_CA_SAME = 0, /* already so */
+    PQI_HOST_CA_ADDED = 1,
+    PQI_HOST_CA_CHANGED = 2,
+    PQI_HOST_CA_CHANGE_INT32_ = 2147483647
+} pqi_host_ca_change;
+
+/* Puts a device on the list, or changes its entry; what changed takes effect with its next
+ * certificate. PQI_ERR_ARG: a field; PQI_ERR_POLICY: the device is revoked, or its fingerprint
+ * differs and replace_factory is 0. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_allow(
+    pqi_host_ca *ca, const pqi_host_ca_entry *e, pqi_host_ca_change *change);
+
+/* Several entries in one transaction: all or none; *failed gets the index of the bad one. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_allow_many(
+    pqi_host_ca *ca, const pqi_host_ca_entry *e, size_t n, size_t counts[3], size_t *failed);
+
+/* ---- issuing ------------------------------------------------------------------------------------ */
+
+/* A fresh nonce for one join of this device, good once and for PQI_HOST_CA_CHALLENGE_TTL.
+ * out: PQI_CHALLENGE_MAX. PQI_ERR_MISSING: not allow-listed; PQI_ERR_POLICY: revoked. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_challenge(
+    pqi_host_ca *ca, pqi_cspan id, pqi_span out, size_t *out_len);
+
+typedef struct pqi_host_ca_issued {
+    char id[PQI_ID_MAX + 1];
+    uint32_t key_epoch;
+    uint8_t key_id[PQI_KEY_ID_LEN];
+    int repeated; /* 1: the same request was granted before; this is that grant again */
+} pqi_host_ca_issued;
+
+/* Checks a join request (nonce of ours, live, for this device; allow-listed; exactly its factory
+ * key; proofs of possession; INV-18), takes the next key epoch (INV-19), signs the certificate and
+ * boxes the grant, in one transaction. The certificate is pending until confirmed. The very same
+ * bytes again, while pending, give the same grant: an output that got lost costs nothing.
+ * days: validity, 0: without end. out: PQI_GRANT_MAX.
+ * PQI_ERR_DECODE; PQI_ERR_POLICY: nonce or allow-list; PQI_ERR_AUTH: factory key or a proof. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_issue(pqi_host_ca *ca, pqi_cspan request,
+    uint32_t days, pqi_span out, size_t *out_len, pqi_host_ca_issued *issued);
+
+/* Takes a device's confirmation (PQI_CONFIRM_LEN bytes): its certificate becomes active, older ones
+ * are superseded. Again: PQI_OK. PQI_ERR_MISSING: no such certificate; PQI_ERR_AUTH: wrong MAC;
+ * PQI_ERR_POLICY: revoked or superseded meanwhile. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_confirm(
+    pqi_host_ca *ca, pqi_cspan confirmation, pqi_host_ca_issued *issued);
+
+/* ---- revocation --------------------------------------------------------------------------------- */
+
+/* Revokes key epochs up to and including `epoch` (0: the device, for ever), signs the new snapshot
+ * and stores both. PQI_ERR_MISSING: no such device or epoch; PQI_ERR_LIMIT: PQI_REVOKED_MAX. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_revoke(
+    pqi_host_ca *ca, pqi_cspan id, uint32_t epoch, uint8_t reason, uint64_t *seq);
+
+/* ---- reading ------------------------------------------------------------------------------------ */
+
+typedef struct pqi_host_ca_info {
+    char fleet[PQI_HOST_CA_FLEET_MAX + 1];
+    uint8_t fleet_id[PQI_FLEET_ID_LEN];
+    uint8_t manifest_hash[32];
+    uint32_t root_version;
+    uint64_t generation, rev_seq;
+    uint64_t devices, certs, pending, active, revoked_devices;
+    uint32_t provider_caps;
+    const char *provider;
+} pqi_host_ca_info;
+PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_get_info(pqi_host_ca *ca, pqi_host_ca_info *out);
+
+typedef struct pqi_host_ca_device {
+    char id[PQI_ID_MAX + 1];
+    uint8_t factory_fp[32];
+    uint32_t roster_index, roles, gwset, assurance, last_epoch, active_epoch; /* 0: none */
+    uint64_t not_after; /* of the active certificate */
+    int revoked;
+    pqi_scope scopes[PQI_SCOPES_MAX];
+    uint32_t n_scopes;
+} pqi_host_ca_device;
+
+typedef struct pqi_host_ca_cert {
+    const char *id;
+    uint32_t key_epoch;
+    uint8_t key_id[PQI_KEY_ID_LEN];
+    const char *state; /* "pending", "active", "superseded", "revoked" */
+    uint64_t issued_at, confirmed_at, not_after;
+    pqi_cspan encoded;
+} pqi_host_ca_cert;
+
+typedef struct pqi_host_ca_audit {
+    uint64_t seq, at;
+    const char *op, *device, *detail; /* device may be "" */
+} pqi_host_ca_audit;
+
+/* Callbacks get rows in the order of roster index, epoch or time; what they point to lives until they
+ * return. A return other than 0 ends the walk. They may not call into the same ca. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_each_device(
+    pqi_host_ca *ca, int (*cb)(void *ctx, const pqi_host_ca_device *d), void *ctx);
+/* id empty: of all devices. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_each_cert(
+    pqi_host_ca *ca, pqi_cspan id, int (*cb)(void *ctx, const pqi_host_ca_cert *c), void *ctx);
+PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_each_audit(
+    pqi_host_ca *ca, pqi_cspan id, int (*cb)(void *ctx, const pqi_host_ca_audit *a), void *ctx);
+/* PQI_ERR_MISSING. Its scope prefixes live in `mem`. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_device_get(pqi_host_ca *ca, pqi_cspan id,
+    char mem[PQI_SCOPES_MAX][PQI_PREFIX_MAX + 1], pqi_host_ca_device *out);
+
+/* Root manifest; newest revocation snapshot (there is one from init on). PQI_ERR_SPACE. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_manifest(
+    pqi_host_ca *ca, pqi_span out, size_t *out_len);
+PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_revocations(
+    pqi_host_ca *ca, pqi_span out, size_t *out_len);
+
+/* ---- care --------------------------------------------------------------------------------------- */
+
+/* Copies registry (SQLite's online backup) and provider files to `to`, a directory that does not
+ * exist yet. The copy is marked: opening it needs recover. The KEK is not part of it. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_backup(pqi_host_ca *ca, const char *to);
+
+typedef struct pqi_host_ca_recovered {
+    uint64_t registry, counter; /* generations found */
+    uint64_t generation;        /* now */
+    uint64_t rev_seq;
+    uint32_t devices; /* whose epochs were moved */
+    uint32_t merged;  /* revocations taken from the snapshot */
+} pqi_host_ca_recovered;
+
+/* After a restored backup or a rollback: moves every key epoch, the next roster index and the
+ * revocation number on by PQI_HOST_CA_SKIP, ends all challenges and pending certificates, writes the
+ * audit table, and brings registry and counter together. Revocations made after the copy are lost in
+ * it: pass the newest published snapshot to merge them (empty: none).
+ * PQI_ERR_AUTH: the snapshot is not of this fleet; statuses of open except PQI_ERR_ROLLBACK. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_recover(
+    const pqi_host_ca_cfg *cfg, pqi_cspan newest_revocations, pqi_host_ca_recovered *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

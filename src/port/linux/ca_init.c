@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Making a CA, and recovering one after a rollback. */
+#include "port/linux/ca_int.h"
+
+#include <pqi/wipe.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static pqi_status need_key(pqi_provider *p, pqi_key key, int32_t alg)
+{
+    pqi_key_info info;
+    pqi_status st = pqi_provider_info(p, key, &info);
+    if (st == PQI_ERR_MISSING) {
+        return pqi_provider_generate(p, key, PQI_KEY_SIG, alg);
+    }
+    if (st == PQI_OK && (info.kind != PQI_KEY_SIG || info.alg != alg)) {
+        return pqi_why(PQI_ERR_STATE, "these keys belong to something else");
+    }
+    return st;
+}
+
+typedef struct key_bytes {
+    uint8_t root[PQI_SIG_MAX_PK], issuer[PQI_SIG_MAX_PK];
+} key_bytes;
+
+static pqi_status public_of(
+    pqi_provider *p, pqi_key key, uint8_t buf[PQI_SIG_MAX_PK], pqi_cspan *pk)
+{
+    size_t len = 0;
+    pqi_span room = {buf, PQI_SIG_MAX_PK};
+    pqi_status st = pqi_provider_public_key(p, key, room, &len);
+    pk->ptr = buf;
+    pk->len = len;
+    return st;
+}
+
+/* Root manifest 1: root 1 of 1, issuer 1 of 1; the issuer also signs revocations. */
+static pqi_status build_manifest(pqi_host_ca *ca, pqi_provider *root, size_t *len)
+{
+    key_bytes *mem = calloc(1, sizeof *mem);
+    if (mem == NULL) {
+        return pqi_why(PQI_ERR_LIMIT, "out of memory");
+    }
+    pqi_manifest_key keys[2];
+    pqi_manifest_spec spec;
+    memset(keys, 0, sizeof keys);
+    memset(&spec, 0, sizeof spec);
+    keys[0].role = PQI_ROLE_ROOT;
+    keys[0].alg = PQI_SIG_ID_ML_DSA_87;
+    keys[1].role = PQI_ROLE_ISSUER;
+    keys[1].alg = PQI_SIG_ID_ML_DSA_65;
+    spec.root_version = 1;
+    spec.threshold[PQI_ROLE_ROOT] = 1;
+    spec.threshold[PQI_ROLE_ISSUER] = 1;
+    spec.keys = keys;
+    spec.n_keys = 2;
+    pqi_span id = {spec.fleet_id, sizeof spec.fleet_id};
+    pqi_status st = pqi_provider_random(ca->provider, id);
+    if (st == PQI_OK) {
+        st = public_of(root, PQI_HANDLE_CA_ROOT, mem->root, &keys[0].pk);
+    }
+    if (st == PQI_OK) {
+        st = public_of(ca->provider, PQI_HANDLE_CA_ISSUER, mem->issuer, &keys[1].pk);
+    }
+    if (st == PQI_OK) {
+        const pqi_key handle = PQI_HANDLE_CA_ROOT;
+        pqi_span out = {ca->manifest_bytes, PQI_MANIFEST_MAX};
+        st = pqi_manifest_build(&ca->algs, root, &spec, &handle, 1, out, len);
+    }
+    free(mem);
+    return st == PQI_OK
+               ? st
+               : pqi_why_else(st, "cannot sign the root manifest: %s", pqi_status_text(st));
+}
+
+static pqi_status store_registry(pqi_host_ca *ca, const char *fleet, size_t len)
+{
+    pqi_cspan bytes = {ca->manifest_bytes, len};
+    pqi_cspan none = {NULL, 0};
+    pqi_status st = pqi_manifest_decode(&ca->algs, bytes, &ca->manifest);
+    if (st == PQI_OK) {
+        st = pqi_manifest_verify(&ca->algs, &ca->manifest, &ca->manifest, ca->tmp);
+    }
+    if (st == PQI_OK) {
+        st = pqi_ca_run(ca->db, "BEGIN IMMEDIATE", "");
+    }
+    if (st != PQI_OK) {
+        return pqi_why_else(st, "the new root manifest does not verify");
+    }
+    pqi_cspan id = {ca->manifest.fleet_id, PQI_FLEET_ID_LEN};
+    st = pqi_ca_run(ca->db,
+        "INSERT INTO meta(one, fleet, fleet_id, root_version, manifest, generation, next_roster,"
+        " rev_seq, revocations, restored) VALUES(1, ?, ?, 1, ?, 0, 1, 0, ?, 0)",
+        "tbbb", pqi_ca_str(fleet), id, bytes, none);
+    if (st == PQI_OK) {
+        st = pqi_ca_snapshot(ca, 1);
+    }
+    return st == PQI_OK ? pqi_ca_commit(ca, "init", none, fleet) : pqi_ca_abort(ca, st);
+}
+
+static pqi_status make(pqi_host_ca *ca, const pqi_host_ca_init_opts *o)
+{
+    char keys[PQI_DIR_PATH_MAX];
+    pqi_provider *root = NULL;
+    uint64_t counter = 0;
+    size_t len = 0;
+    pqi_status st = pqi_provider_counter_get(ca->provider, PQI_SLOT_CA_STORE, &counter);
+    if (st == PQI_OK && counter != 0) {
+        return pqi_why(PQI_ERR_ROLLBACK,
+            "the keys in %s remember a registry (generation %llu) that is gone: restore a backup",
+            ca->dir, (unsigned long long)counter);
+    }
+    if (st == PQI_OK) {
+        st = pqi_dir_make(o->root_dir);
+    }
+    if (st == PQI_OK) {
+        st = pqi_dir_path(o->root_dir, "keys", keys);
+    }
+    if (st == PQI_OK) {
+        pqi_why_clear();
+        st = pqi_keys_why(
+            pqi_keys_open(&root, &ca->algs, keys, &o->root_kek, 1), "the root key", o->root_dir);
+    }
+    if (st == PQI_OK) {
+        st = need_key(root, PQI_HANDLE_CA_ROOT, PQI_SIG_ID_ML_DSA_87);
+    }
+    if (st == PQI_OK) {
+        st = need_key(ca->provider, PQI_HANDLE_CA_ISSUER, PQI_SIG_ID_ML_DSA_65);
+    }
+    if (st == PQI_OK) {
+        st = build_manifest(ca, root, &len);
+    }
+    pqi_host_provider_close(root);
+    if (st == PQI_OK) {
+        st = store_registry(ca, o->fleet, len);
+    }
+    return st == PQI_OK ? st : pqi_why_else(st, "cannot make the CA: %s", pqi_status_text(st));
+}
+
+static pqi_status check_fleet(const char *fleet)
+{
+    size_t n = fleet != NULL ? strlen(fleet) : 0;
+    if (n == 0 || n > PQI_HOST_CA_FLEET_MAX) {
+        return pqi_why(PQI_ERR_ARG, "a fleet name has 1 to %u characters", PQI_HOST_CA_FLEET_MAX);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if ((unsigned char)fleet[i] < 0x20 || (unsigned char)fleet[i] == 0x7f) {
+            return pqi_why(PQI_ERR_ARG, "a fleet name has no control characters");
+        }
+    }
+    return PQI_OK;
+}
+
+static pqi_status same_fleet(pqi_host_ca *ca, const char *fleet)
+{
+    uint8_t name[PQI_HOST_CA_FLEET_MAX];
+    size_t len = 0;
+    pqi_span room = {name, sizeof name};
+    pqi_status st = pqi_ca_blob(ca->db, room, &len, "SELECT fleet FROM meta", "");
+    if (st != PQI_OK) {
+        return st;
+    }
+    return len == strlen(fleet) && memcmp(name, fleet, len) == 0
+               ? PQI_OK
+               : pqi_why(PQI_ERR_STATE, "%s is already the CA of another fleet", ca->dir);
+}
+
+pqi_status pqi_host_ca_init(
+    const pqi_host_ca_cfg *cfg, const pqi_host_ca_init_opts *opts, uint8_t hash[32])
+{
+    pqi_host_ca *ca = NULL;
+    int64_t made = 0;
+    pqi_why_clear();
+    if (cfg == NULL || opts == NULL || hash == NULL || opts->root_dir == NULL) {
+        return pqi_why(PQI_ERR_ARG, "a CA directory, a root directory and a fleet name are needed");
+    }
+    memset(hash, 0, 32);
+    pqi_status st = check_fleet(opts->fleet);
+    if (st == PQI_OK) {
+        st = pqi_ca_attach(&ca, cfg, 1);
+    }
+    if (st == PQI_OK) {
+        st = pqi_ca_int(ca->db, &made, "SELECT count(*) FROM meta", "");
+    }
+    if (st == PQI_OK && made == 0) {
+        st = make(ca, opts);
+    } else if (st == PQI_OK) {
+        st = same_fleet(ca, opts->fleet);
+        if (st == PQI_OK) {
+            st = pqi_ca_load(ca);
+        }
+        if (st == PQI_OK) { /* heals a crash between commit and counter */
+            st = pqi_ca_begin(ca);
+            st = st == PQI_OK ? pqi_ca_abort(ca, PQI_OK) : st;
+        }
+    }
+    if (st == PQI_OK) {
+        memcpy(hash, ca->manifest.hash, 32);
+    }
+    pqi_host_ca_close(ca);
+    return st;
+}
+
+/* ---- recovery ----------------------------------------------------------------------------------- */
+
+static pqi_status merge_snapshot(pqi_host_ca *ca, pqi_cspan in, uint64_t *seq, uint32_t *merged)
+{
+    pqi_revocations r;
+    *seq = 0;
+    *merged = 0;
+    if (in.len == 0) {
+        return PQI_OK;
+    }
+    pqi_status st = pqi_revocations_decode(&ca->algs, in, &r);
+    if (st == PQI_OK) {
+        st = pqi_revocations_verify(&ca->algs, &r, &ca->manifest, ca->tmp);
+    }
+    if (st != PQI_OK) {
+        return pqi_why(st, "this is no revocation snapshot of this fleet");
+    }
+    for (uint32_t i = 0; i < r.count && st == PQI_OK; i++) {
+        pqi_revoked e = pqi_revocations_at(&r, i);
+        int64_t have = 0;
+        st = pqi_ca_int(ca->db, &have,
+            "SELECT min_key_epoch FROM revocations WHERE roster_index = ?", "i",
+            (int64_t)e.roster_index);
+        if (st == PQI_OK && have >= (int64_t)e.min_key_epoch) {
+            continue;
+        }
+        if (st == PQI_OK || st == PQI_ERR_MISSING) {
+            st = pqi_ca_run(ca->db,
+                "INSERT INTO revocations(roster_index, min_key_epoch, reason, seq)"
+                " VALUES(?, ?, ?, ?) ON CONFLICT(roster_index) DO UPDATE SET"
+                " min_key_epoch = excluded.min_key_epoch, reason = excluded.reason",
+                "iiii", (int64_t)e.roster_index, (int64_t)e.min_key_epoch, (int64_t)e.reason,
+                (int64_t)r.seq);
+            *merged += 1;
+        }
+    }
+    if (st == PQI_OK) {
+        st = pqi_ca_run(ca->db,
+            "UPDATE devices SET state = 'revoked' WHERE roster_index IN"
+            " (SELECT roster_index FROM revocations WHERE min_key_epoch = ?)",
+            "i", (int64_t)PQI_CA_FOREVER);
+    }
+    if (st == PQI_OK) {
+        st = pqi_ca_run(ca->db,
+            "UPDATE certs SET state = 'revoked' WHERE key_epoch < (SELECT min_key_epoch FROM"
+            " revocations r JOIN devices d ON d.roster_index = r.roster_index"
+            " WHERE d.id = certs.device)",
+            "");
+    }
+    *seq = r.seq;
+    return st;
+}
+
+/* Numbers that the lost copy may have used are never used again. */
+static pqi_status skip_numbers(pqi_host_ca *ca, uint64_t snapshot_seq, pqi_host_ca_recovered *out)
+{
+    int64_t n = 0, seq = 0, top = 0;
+    const int64_t skip = PQI_HOST_CA_SKIP;
+    pqi_status st = pqi_ca_int(ca->db, &n, "SELECT count(*) FROM devices", "");
+    if (st == PQI_OK) {
+        st = pqi_ca_int(ca->db, &top, "SELECT ifnull(max(last_epoch), 0) FROM devices", "");
+    }
+    if (st == PQI_OK) {
+        st = pqi_ca_int(ca->db, &seq, "SELECT rev_seq FROM meta", "");
+    }
+    if (st != PQI_OK) {
+        return st;
+    }
+    if (top + skip >= (int64_t)PQI_CA_FOREVER) {
+        return pqi_why(PQI_ERR_LIMIT, "a device has no key epochs left");
+    }
+    seq = seq > (int64_t)snapshot_seq ? seq : (int64_t)snapshot_seq;
+    st = pqi_ca_run(ca->db, "UPDATE devices SET last_epoch = last_epoch + ?", "i", skip);
+    if (st == PQI_OK) {
+        st = pqi_ca_run(ca->db, "UPDATE meta SET next_roster = next_roster + ?", "i", skip);
+    }
+    if (st == PQI_OK) {
+        st = pqi_ca_run(ca->db, "DELETE FROM challenges", "");
+    }
+    if (st == PQI_OK) {
+        st = pqi_ca_run(ca->db,
+            "UPDATE certs SET state = 'superseded', granted = NULL WHERE state = 'pending'", "");
+    }
+    out->devices = (uint32_t)n;
+    out->rev_seq = (uint64_t)(seq + skip);
+    return st == PQI_OK ? pqi_ca_snapshot(ca, out->rev_seq) : st;
+}
+
+static pqi_status recover(pqi_host_ca *ca, pqi_cspan newest, pqi_host_ca_recovered *out)
+{
+    char detail[160];
+    uint64_t seq = 0;
+    int64_t generation = 0;
+    pqi_cspan none = {NULL, 0};
+    pqi_status st = pqi_ca_int(ca->db, &generation, "SELECT generation FROM meta", "");
+    if (st == PQI_OK) {
+        st = pqi_provider_counter_get(ca->provider, PQI_SLOT_CA_STORE, &out->counter);
+    }
+    if (st != PQI_OK) {
+        return st;
+    }
+    out->registry = (uint64_t)generation;
+    uint64_t top = out->registry > out->counter ? out->registry : out->counter;
+    /* From here until the commit below the registry counts as a backup copy, so that a crash cannot
+     * leave it looking healthy with its old numbers. */
+    st = pqi_ca_run(ca->db, "UPDATE meta SET restored = 1, generation = ?", "i", (int64_t)top);
+    if (st == PQI_OK) {
+        st = pqi_provider_counter_advance(ca->provider, PQI_SLOT_CA_STORE, top);
+    }
+    if (st == PQI_OK) {
+        st = pqi_ca_run(ca->db, "BEGIN IMMEDIATE", "");
+    }
+    if (st != PQI_OK) {
+        return st;
+    }
+    st = merge_snapshot(ca, newest, &seq, &out->merged);
+    if (st == PQI_OK) {
+        st = skip_numbers(ca, seq, out);
+    }
+    if (st == PQI_OK) {
+        st = pqi_ca_run(ca->db, "UPDATE meta SET restored = 0", "");
+    }
+    if (st != PQI_OK) {
+        return pqi_ca_abort(ca, st);
+    }
+    out->generation = top + 1;
+    (void)snprintf(detail, sizeof detail, "registry %llu counter %llu skipped %u merged %u",
+        (unsigned long long)out->registry, (unsigned long long)out->counter, PQI_HOST_CA_SKIP,
+        out->merged);
+    return pqi_ca_commit(ca, "recover", none, detail);
+}
+
+pqi_status pqi_host_ca_recover(
+    const pqi_host_ca_cfg *cfg, pqi_cspan newest_revocations, pqi_host_ca_recovered *out)
+{
+    pqi_host_ca *ca = NULL;
+    pqi_why_clear();
+    if (out == NULL) {
+        return pqi_why(PQI_ERR_ARG, "out is NULL");
+    }
+    memset(out, 0, sizeof *out);
+    pqi_status st = pqi_ca_attach(&ca, cfg, 0);
+    if (st == PQI_OK) {
+        st = pqi_ca_load(ca);
+    }
+    if (st == PQI_OK) {
+        st = recover(ca, newest_revocations, out);
+    }
+    pqi_host_ca_close(ca);
+    if (st != PQI_OK) {
+        memset(out, 0, sizeof *out);
+    }
+    return st;
+}

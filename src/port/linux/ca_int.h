@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The CA object and its transactions. */
+#ifndef PQI_PORT_LINUX_CA_INT_H
+#define PQI_PORT_LINUX_CA_INT_H
+
+#include "port/linux/ca_db.h"
+#include "port/linux/why.h"
+
+#include <pqi/host_ca.h>
+
+#define PQI_CA_FOREVER     UINT32_MAX /* min_key_epoch of a revoked device; never issued */
+#define PQI_CA_CLOCK_SLACK 300        /* s: the clock may step back this far */
+
+struct pqi_host_ca {
+    pqi_host_ca_cfg cfg;
+    char dir[PQI_DIR_PATH_MAX];
+    sqlite3 *db;
+    pqi_provider *provider;
+    int lock;
+    pqi_algs algs;
+    uint8_t *manifest_bytes;
+    pqi_manifest manifest;
+    pqi_span tmp;    /* for every algorithm */
+    pqi_span object; /* PQI_GRANT_MAX bytes: the object in work */
+};
+
+int64_t pqi_ca_now(const pqi_host_ca *ca);
+pqi_cspan pqi_ca_str(const char *s);
+
+/* Starts a transaction and applies the generation rule inside it. After PQI_OK the caller ends with
+ * pqi_ca_commit() or pqi_ca_abort(). */
+PQI_MUST_CHECK pqi_status pqi_ca_begin(pqi_host_ca *ca);
+/* Audits, raises the generation, commits, moves the counter. On error everything is rolled back,
+ * unless only the counter failed: then the change is durable and the next open heals the counter. */
+PQI_MUST_CHECK pqi_status pqi_ca_commit(
+    pqi_host_ca *ca, const char *op, pqi_cspan device, const char *detail);
+/* Rolls back and returns st. */
+pqi_status pqi_ca_abort(pqi_host_ca *ca, pqi_status st);
+PQI_MUST_CHECK pqi_status pqi_ca_audit(
+    pqi_host_ca *ca, const char *op, pqi_cspan device, const char *detail);
+
+/* Opens lock, provider, database and memory; no generation rule, no manifest. */
+PQI_MUST_CHECK pqi_status pqi_ca_attach(pqi_host_ca **out, const pqi_host_ca_cfg *cfg, int create);
+/* Reads and checks the manifest of an initialised registry. PQI_ERR_MISSING: not initialised. */
+PQI_MUST_CHECK pqi_status pqi_ca_load(pqi_host_ca *ca);
+
+/* Signs the snapshot of the revocations table under number seq and stores it; inside a transaction. */
+PQI_MUST_CHECK pqi_status pqi_ca_snapshot(pqi_host_ca *ca, uint64_t seq);
+
+/* A device's row. */
+typedef struct pqi_ca_device {
+    uint8_t factory_fp[32];
+    uint32_t roster_index, roles, gwset, assurance, last_epoch;
+    int revoked;
+} pqi_ca_device;
+/* PQI_ERR_MISSING: not on the list. */
+PQI_MUST_CHECK pqi_status pqi_ca_device_row(pqi_host_ca *ca, pqi_cspan id, pqi_ca_device *out);
+/* Scopes of a device; prefixes are copied into mem. */
+PQI_MUST_CHECK pqi_status pqi_ca_scopes(pqi_host_ca *ca, pqi_cspan id, pqi_scope *out, uint32_t *n,
+    char mem[PQI_SCOPES_MAX][PQI_PREFIX_MAX + 1]);
+
+#endif
