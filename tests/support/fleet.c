@@ -23,6 +23,26 @@ static pqi_manifest_key ca_key(fleet *f, size_t i, pqi_role role)
     return k;
 }
 
+uint64_t fleet_verifies;
+
+static pqi_status counted_verify(const uint8_t *pk, pqi_cspan ctx, const pqi_cspan *parts,
+    size_t n_parts, pqi_cspan sig, void *tmp)
+{
+    fleet_verifies++;
+    return pqi_sig_ml_dsa_44.verify(pk, ctx, parts, n_parts, sig, tmp);
+}
+
+/* ML-DSA-44 only, counted: a descriptor is data, so a test can wrap one. */
+static void count_verifies(fleet *f)
+{
+    static pqi_sig counted;
+    static const pqi_sig *const sigs[] = {&counted};
+    counted = pqi_sig_ml_dsa_44;
+    counted.verify = counted_verify;
+    f->algs.sigs = sigs;
+    f->algs.n_sigs = 1;
+}
+
 fleet *fleet_get(void)
 {
     static fleet *f;
@@ -32,6 +52,7 @@ fleet *fleet_get(void)
     f = calloc(1, sizeof *f);
     assert_non_null(f);
     pqi_algs_all(&f->algs, &pqi_classic_openssl);
+    count_verifies(f);
     static const uint8_t seed[32] = {0xca};
     fake_provider_init(&f->ca, &f->algs, seed, NULL);
     for (pqi_key k = CA_ROOT; k <= CA_REVOKER; k++) {

@@ -54,6 +54,9 @@ typedef struct msg {
     size_t len;
 } msg;
 
+/* Signature verifications since the start. */
+extern uint64_t fleet_verifies;
+
 /* One per program, made at the first call. */
 fleet *fleet_get(void);
 
