@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Announcements have one encoding: what decodes is written again byte for byte. */
+#include "proto/mqtt/announce.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(int holds)
+{
+    if (!holds) {
+        abort();
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static uint8_t again[PQI_ANNOUNCE_MAX];
+    pqi_ann a, mark;
+    memset(&a, 0x5a, sizeof a);
+    memcpy(&mark, &a, sizeof a);
+    pqi_status st = pqi_ann_decode((pqi_cspan){data, size}, &a);
+    if (st != PQI_OK) {
+        must(st == PQI_ERR_DECODE || st == PQI_ERR_UNSUPPORTED);
+        must(memcmp(&a, &mark, sizeof a) == 0);
+        return 0;
+    }
+    size_t body = 0;
+    must(pqi_ann_body(a.epoch, a.cert, (pqi_span){again, sizeof again}, &body) == PQI_OK);
+    must(body == a.body.len && memcmp(again, data, body) == 0);
+    must(body + 2 + a.sig.len == size && a.sig.len != 0);
+    must(pqi_ann_decode((pqi_cspan){data, size - 1}, &mark) != PQI_OK);
+    return 0;
+}
