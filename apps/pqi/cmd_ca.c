@@ -97,16 +97,18 @@ static pqi_cli_exit init(const pqi_cli_command *self, int argc, char **argv)
 static pqi_cli_exit challenge(const pqi_cli_command *self, int argc, char **argv)
 {
     ca_common c = {0};
-    const pqi_cli_option options[] = {CA_OPTIONS(c), CA_OUT(c, "the challenge"), PQI_CLI_END};
+    const char *id = NULL;
+    const pqi_cli_option options[] = {CA_OPTIONS(c), PQI_CLI_STRING("id", "ID", &id, "the device"),
+        CA_OUT(c, "the challenge"), PQI_CLI_END};
     pqi_cli_exit rc = pqi_cli_parse(self, options,
         "Makes a challenge for one join of one device. It is good once, for 24 hours.\n\n"
-        "Example: pqi ca challenge --dir ca --key-file ca.key --out pump-1.chal pump-1",
+        "Example: pqi ca challenge --dir ca --key-file ca.key --id pump-1 --out pump-1.chal",
         &argc, argv);
     if (rc != PQI_CLI_GO) {
         return rc;
     }
-    if (argc != 1) {
-        return pqi_cli_usage(self, "challenge takes one operand: the device id");
+    if (argc != 0 || id == NULL) {
+        return pqi_cli_usage(self, "--id is needed, and no operand");
     }
     rc = pqi_ca_ready(&c, self);
     if (rc != PQI_CLI_OK) {
@@ -115,12 +117,12 @@ static pqi_cli_exit challenge(const pqi_cli_command *self, int argc, char **argv
     uint8_t mem[PQI_CHALLENGE_MAX];
     pqi_span out = {mem, sizeof mem};
     size_t len = 0;
-    pqi_status st = pqi_host_ca_challenge(c.ca, pqi_cli_span(argv[0]), out, &len);
+    pqi_status st = pqi_host_ca_challenge(c.ca, pqi_cli_span(id), out, &len);
     pqi_cspan data = {mem, len};
     rc = st == PQI_OK ? pqi_cli_write_file(c.out, data) : pqi_cli_refused(st, pqi_host_ca_why());
     pqi_ca_done(&c);
     if (rc == PQI_CLI_OK && pqi_ca_to_file(&c)) {
-        printf("%s: challenge in %s\n", argv[0], c.out);
+        printf("%s: challenge in %s\n", id, c.out);
     }
     return rc;
 }
@@ -243,9 +245,9 @@ static pqi_cli_exit revoke(const pqi_cli_command *self, int argc, char **argv)
 const pqi_cli_command pqi_ca_commands[] = {
     {"init", NULL, init, "--dir DIR --root-dir ROOT --fleet NAME",
         "make a CA and its offline root", NULL, "pqi ca init"},
-    {"allow", NULL, pqi_cmd_ca_allow, "--dir DIR (--factory FILE --scopes S ID | --csv FILE)",
+    {"allow", NULL, pqi_cmd_ca_allow, "--dir DIR (--factory FILE --scope S... | --csv FILE)",
         "put devices on the allow-list", NULL, "pqi ca allow"},
-    {"challenge", NULL, challenge, "--dir DIR [--out FILE] ID",
+    {"challenge", NULL, challenge, "--dir DIR --id ID [--out FILE]",
         "make a challenge for a join", NULL, "pqi ca challenge"},
     {"issue", NULL, pqi_cmd_ca_issue, "--dir DIR [--out FILE | --out-dir DIR] REQUEST...",
         "check join requests and issue certificates", NULL, "pqi ca issue"},

@@ -11,7 +11,7 @@
 #define CSV_MAX (16u * 1024u * 1024u)
 
 typedef struct entry_args {
-    const char *factory, *fingerprint, *roles, *scopes, *csv, *trust;
+    const char *factory, *fingerprint, *roles, *scopes, *csv, *trust, *id;
     uint64_t gwset;
     bool replace;
 } entry_args;
@@ -20,6 +20,7 @@ typedef struct entry_args {
 typedef struct item {
     pqi_host_ca_entry e;
     pqi_scope scopes[PQI_SCOPES_MAX];
+    char id[PQI_ID_MAX + 1]; /* of the factory record, where none was given */
     unsigned line;
 } item;
 
@@ -34,7 +35,8 @@ static pqi_status open_factory(pqi_cspan in, pqi_factory *f)
     return st;
 }
 
-/* The record must be of this id: a mixed-up file is the likeliest mistake of all. */
+/* The record must be of the id that was given: a mixed-up file is the likeliest mistake of all. Where
+ * none was given, it is the record's. */
 static pqi_cli_exit take_factory(const char *path, item *it)
 {
     pqi_span in = {NULL, 0};
@@ -47,6 +49,10 @@ static pqi_cli_exit take_factory(const char *path, item *it)
     if (open_factory(data, &f) != PQI_OK) {
         rc = pqi_cli_fail(
             PQI_CLI_FAILED, "pqi device init writes one", "%s is not a valid factory record", path);
+    } else if (it->e.id.len == 0) {
+        memcpy(it->id, f.device_id.ptr, f.device_id.len);
+        it->e.id = pqi_cli_span(it->id);
+        memcpy(it->e.factory_fp, f.fingerprint, sizeof it->e.factory_fp);
     } else if (f.device_id.len != it->e.id.len ||
                memcmp(f.device_id.ptr, it->e.id.ptr, f.device_id.len) != 0) {
         rc = pqi_cli_fail(PQI_CLI_FAILED, "check which file belongs to which device",
@@ -232,14 +238,14 @@ static pqi_cli_exit parse_trust(const char *text, uint32_t *bits)
     return PQI_CLI_OK;
 }
 
-static pqi_cli_exit allow_one(ca_common *c, const entry_args *a, const char *id)
+static pqi_cli_exit allow_one(ca_common *c, const entry_args *a)
 {
     static const char *const words[] = {"unchanged", "added", "changed"};
     item *it = pqi_cli_alloc(sizeof *it);
     size_t n = strlen(a->scopes) + 1;
     char *scopes = pqi_cli_alloc(n);
     memcpy(scopes, a->scopes, n);
-    it->e.id = pqi_cli_span(id);
+    it->e.id = pqi_cli_span(a->id != NULL ? a->id : "");
     it->e.gwset = (uint32_t)a->gwset;
     it->e.replace_factory = a->replace;
     pqi_cli_exit rc = parse_trust(a->trust, &it->e.assurance);
@@ -257,7 +263,7 @@ static pqi_cli_exit allow_one(ca_common *c, const entry_args *a, const char *id)
         pqi_status st = pqi_host_ca_allow(c->ca, &it->e, &change);
         rc = st == PQI_OK ? PQI_CLI_OK : pqi_cli_refused(st, pqi_host_ca_why());
         if (rc == PQI_CLI_OK) {
-            printf("%s: %s\n", id, words[change]);
+            printf("%.*s: %s\n", (int)it->e.id.len, (const char *)it->e.id.ptr, words[change]);
         }
     }
     free(scopes);
@@ -267,22 +273,58 @@ static pqi_cli_exit allow_one(ca_common *c, const entry_args *a, const char *id)
 
 static pqi_cli_exit check_args(const pqi_cli_command *self, const entry_args *a, int argc)
 {
-    bool one = a->factory != NULL || a->fingerprint != NULL || a->scopes != NULL;
+    bool one = a->factory != NULL || a->fingerprint != NULL || a->scopes != NULL || a->id != NULL;
     if (a->csv != NULL) {
         return one || argc != 0 ? pqi_cli_usage(self,
                                       "--csv stands for itself: no id, factory or scopes beside it")
                                 : PQI_CLI_OK;
     }
-    if (argc != 1) {
-        return pqi_cli_usage(self, "allow takes one operand: the device id");
+    if (argc != 0) {
+        return pqi_cli_usage(self, "allow takes no operand");
     }
     if ((a->factory == NULL) == (a->fingerprint == NULL)) {
         return pqi_cli_usage(self, "one of --factory and --fingerprint is needed");
     }
-    return a->scopes == NULL ? pqi_cli_usage(self, "--scopes is missing") : PQI_CLI_OK;
+    if (a->fingerprint != NULL && a->id == NULL) {
+        return pqi_cli_usage(self, "--fingerprint needs --id");
+    }
+    return a->scopes == NULL ? pqi_cli_usage(self, "--scope is missing") : PQI_CLI_OK;
 }
 
-pqi_cli_exit pqi_cmd_ca_allow(const pqi_cli_command *self, int argc, char **argv)
+/* Takes every `--scope X` and `--scope=X` but the words after `--` out of argv and joins them by ';' in
+ * one `--scope=...` at its end: the option table knows each option once. */
+static char *join_scopes(int *argc, char **argv)
+{
+    static const char name[] = "--scope";
+    const size_t n = sizeof name - 1;
+    size_t room = n + 2;
+    int kept = 1;
+    for (int i = 1; i < *argc; i++) {
+        room += strlen(argv[i]) + 1;
+    }
+    char *all = pqi_cli_alloc(room);
+    memcpy(all, name, n);
+    for (int i = 1; i < *argc; i++) {
+        const char *value = NULL;
+        if (strcmp(argv[i], name) == 0 && i + 1 < *argc) {
+            value = argv[++i];
+        } else if (strncmp(argv[i], "--scope=", n + 1) == 0) {
+            value = argv[i] + n + 1;
+        } else {
+            argv[kept++] = argv[i];
+            continue;
+        }
+        (void)strcat(all, all[n] == '\0' ? "=" : ";");
+        (void)strcat(all, value);
+    }
+    if (kept < *argc) {
+        argv[kept++] = all; /* at least one word was taken out */
+    }
+    *argc = kept;
+    return all;
+}
+
+static pqi_cli_exit allow(const pqi_cli_command *self, int argc, char **argv)
 {
     ca_common c = {0};
     entry_args a;
@@ -293,7 +335,9 @@ pqi_cli_exit pqi_cmd_ca_allow(const pqi_cli_command *self, int argc, char **argv
         PQI_CLI_STRING("factory", "FILE", &a.factory, "the factory record of the device"),
         PQI_CLI_STRING("fingerprint", "HEX", &a.fingerprint, "or its fingerprint"),
         PQI_CLI_STRING("roles", "LIST", &a.roles, "device (default), gateway, control, witness"),
-        PQI_CLI_STRING("scopes", "LIST", &a.scopes, "PREFIX:pub|sub|pubsub:L|M|H|S;..."),
+        PQI_CLI_STRING(
+            "scope", "SCOPE", &a.scopes, "PREFIX:pub|sub|pub,sub:L|M|H|S; up to 8 times"),
+        PQI_CLI_STRING("id", "ID", &a.id, "the device (default: that of the factory record)"),
         PQI_CLI_UINT("gwset", "N", &a.gwset, UINT32_MAX, "gateway set, 0: none"),
         PQI_CLI_STRING("assurance", "LIST", &a.trust, "believe these claims of the device"),
         PQI_CLI_FLAG("replace-factory", &a.replace, "the device got new hardware"),
@@ -304,7 +348,7 @@ pqi_cli_exit pqi_cmd_ca_allow(const pqi_cli_command *self, int argc, char **argv
         "Puts a device on the allow-list, or changes its entry; both are audited. A change takes\n"
         "effect with the next certificate. A CSV file is imported whole or not at all.\n\n"
         "Example: pqi ca allow --dir ca --key-file ca.key --factory pump-1.factory \\\n"
-        "           --scopes 'plant/pump-1:pub:L;plant/pump-1/cmd:sub:M' pump-1",
+        "           --scope plant/pump-1:pub:L --scope plant/pump-1/cmd:sub:M",
         &argc, argv);
     if (rc != PQI_CLI_GO) {
         return rc;
@@ -316,7 +360,15 @@ pqi_cli_exit pqi_cmd_ca_allow(const pqi_cli_command *self, int argc, char **argv
     if (rc != PQI_CLI_OK) {
         return rc;
     }
-    rc = a.csv != NULL ? import_csv(&c, &a) : allow_one(&c, &a, argv[0]);
+    rc = a.csv != NULL ? import_csv(&c, &a) : allow_one(&c, &a);
     pqi_ca_done(&c);
+    return rc;
+}
+
+pqi_cli_exit pqi_cmd_ca_allow(const pqi_cli_command *self, int argc, char **argv)
+{
+    char *scopes = join_scopes(&argc, argv);
+    pqi_cli_exit rc = allow(self, argc, argv);
+    free(scopes);
     return rc;
 }

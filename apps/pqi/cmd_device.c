@@ -39,18 +39,18 @@ static pqi_cli_exit common_ready(
 static pqi_cli_exit init(const pqi_cli_command *self, int argc, char **argv)
 {
     common c = {0};
-    const char *pin = NULL;
+    const char *pin = NULL, *id = NULL;
     const pqi_cli_option options[] = {
         COMMON_OPTIONS(c),
-        PQI_CLI_STRING(
-            "pin", "HASH", &pin, "the root hash that pqi ca init printed, 64 hex digits"),
+        PQI_CLI_STRING("id", "ID", &id, "the device id"),
+        PQI_CLI_STRING("root-hash", "HASH", &pin, "what pqi ca init printed, 64 hex digits"),
         OUT_OPTION(c, "factory record for pqi ca allow"),
         PQI_CLI_END,
     };
     pqi_cli_exit rc = pqi_cli_parse(self, options,
         "Makes a device: its directory, its factory key, its pinned root. The id is final.\n\n"
-        "Example: pqi device init --dir pump-1 --key-file pump-1.key --pin $HASH \\\n"
-        "           --out pump-1.factory pump-1",
+        "Example: pqi device init --dir pump-1 --key-file pump-1.key --id pump-1 \\\n"
+        "           --root-hash $HASH --out pump-1.factory",
         &argc, argv);
     if (rc != PQI_CLI_GO) {
         return rc;
@@ -58,22 +58,25 @@ static pqi_cli_exit init(const pqi_cli_command *self, int argc, char **argv)
     uint8_t hash[32];
     pqi_span room = {hash, sizeof hash};
     if (pin == NULL || !pqi_cli_hex_decode(pin, &room) || room.len != sizeof hash) {
-        return pqi_cli_usage(self, "--pin takes the 64 hex digits that pqi ca init printed");
+        return pqi_cli_usage(self, "--root-hash takes the 64 hex digits that pqi ca init printed");
     }
-    rc = common_ready(&c, self, argc, 1, "the device id");
+    if (id == NULL) {
+        return pqi_cli_usage(self, "--id is missing");
+    }
+    rc = common_ready(&c, self, argc, 0, "");
     if (rc != PQI_CLI_OK) {
         return rc;
     }
     uint8_t *mem = pqi_cli_alloc(PQI_FACTORY_MAX);
     pqi_span out = {mem, PQI_FACTORY_MAX};
     size_t len = 0;
-    pqi_status st = pqi_host_device_init(&c.cfg, pqi_cli_span(argv[0]), hash, out, &len);
+    pqi_status st = pqi_host_device_init(&c.cfg, pqi_cli_span(id), hash, out, &len);
     pqi_cspan data = {mem, len};
     rc = st == PQI_OK ? pqi_cli_write_file(c.out, data) : pqi_cli_why(st, pqi_host_device_why());
     pqi_cli_kek_wipe(&c.cfg.kek);
     free(mem);
     if (rc == PQI_CLI_OK && c.out != NULL && strcmp(c.out, "-") != 0) {
-        printf("%s: factory record in %s\n", argv[0], c.out);
+        printf("%s: factory record in %s\n", id, c.out);
     }
     return rc;
 }
@@ -280,7 +283,7 @@ static pqi_cli_exit status(const pqi_cli_command *self, int argc, char **argv)
 
 /* clang-format off */
 const pqi_cli_command pqi_device_commands[] = {
-    {"init", NULL, init, "--dir DIR --pin HASH [--out FILE] ID",
+    {"init", NULL, init, "--dir DIR --id ID --root-hash HASH [--out FILE]",
         "make a device and its factory record", NULL, "pqi device init"},
     {"join", NULL, join, "--dir DIR [--out FILE] CHALLENGE",
         "answer a challenge with a join request", NULL, "pqi device join"},

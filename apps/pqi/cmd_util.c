@@ -192,7 +192,7 @@ bool pqi_cli_parse_roles(const char *text, uint32_t *roles)
 {
     *roles = 0;
     while (*text != '\0') {
-        size_t n = strcspn(text, "+ ");
+        size_t n = strcspn(text, "+,| ");
         size_t i = 0;
         while (i < N_ROLES &&
                (strlen(role_names[i].name) != n || memcmp(role_names[i].name, text, n) != 0)) {
@@ -210,6 +210,23 @@ bool pqi_cli_parse_roles(const char *text, uint32_t *roles)
     return *roles != 0;
 }
 
+/* pub, sub, or both as pubsub, pub,sub or pub+sub; 0: something else. */
+static uint8_t parse_rights(const char *text)
+{
+    static const struct {
+        const char *name;
+        uint8_t rights;
+    } table[] = {{"pub", PQI_RIGHT_PUB}, {"sub", PQI_RIGHT_SUB},
+        {"pubsub", PQI_RIGHT_PUB | PQI_RIGHT_SUB}, {"pub,sub", PQI_RIGHT_PUB | PQI_RIGHT_SUB},
+        {"pub+sub", PQI_RIGHT_PUB | PQI_RIGHT_SUB}};
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        if (strcmp(text, table[i].name) == 0) {
+            return table[i].rights;
+        }
+    }
+    return 0;
+}
+
 static bool parse_scope(char *text, pqi_scope *s)
 {
     static const char classes[] = "LMHS";
@@ -224,10 +241,7 @@ static bool parse_scope(char *text, pqi_scope *s)
         return false;
     }
     *rights++ = '\0';
-    s->rights = strcmp(rights, "pub") == 0      ? PQI_RIGHT_PUB
-                : strcmp(rights, "sub") == 0    ? PQI_RIGHT_SUB
-                : strcmp(rights, "pubsub") == 0 ? PQI_RIGHT_PUB | PQI_RIGHT_SUB
-                                                : 0;
+    s->rights = parse_rights(rights);
     s->cls = (uint8_t)(c - classes);
     s->prefix = pqi_cli_span(text);
     return s->rights != 0;

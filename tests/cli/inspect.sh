@@ -15,9 +15,9 @@ hex() { od -An -v -tx1 "$1" | tr -d ' \n'; }
 # shellcheck disable=SC2086
 {
     "$pqi" ca init $ca --root-dir root --fleet f >hash &&
-        "$pqi" device init $dev --pin "$(cat hash)" --out factory pump-1 >/dev/null &&
-        "$pqi" ca allow $ca --factory factory --scopes plant/a:pub:L pump-1 >/dev/null &&
-        "$pqi" ca challenge $ca --out challenge pump-1 >/dev/null &&
+        "$pqi" device init $dev --root-hash "$(cat hash)" --out factory --id pump-1 >/dev/null &&
+        "$pqi" ca allow $ca --factory factory --scope plant/a:pub,sub:L >/dev/null &&
+        "$pqi" ca challenge $ca --out challenge --id pump-1 >/dev/null &&
         "$pqi" device join $dev --out join challenge >/dev/null &&
         "$pqi" ca issue $ca --out grant join >/dev/null &&
         "$pqi" device install $dev --out confirmation grant >/dev/null &&

@@ -14,7 +14,7 @@ done
 ca="--dir ca --key-file ca.key"
 p1="--dir p1 --key-file p1.key"
 p2="--dir p2 --key-file p2.key"
-scopes='plant/pump-1:pub:L;plant/pump-1/cmd:sub:M'
+scopes='plant/pump-1:pub:L --scope plant/pump-1/cmd:sub:M'
 
 said() { # NAME CODE TEXT ARGUMENT...: refused with this text on standard error
     name=$1
@@ -66,30 +66,30 @@ mv root root.offline
 result $? "the root goes offline"
 # shellcheck disable=SC2086
 {
-    said "device init without a pin" 2 "--pin takes" device init $p1 --out p1.factory pump-1
+    said "device init without a root hash" 2 "--root-hash takes" device init $p1 --out p1.factory --id pump-1
     said "device init with a bad id" 2 "a device id has" \
-        device init $p1 --pin "$hash" --out p1.factory 'pump/1'
-    done_with "device init 1" "p1.factory" device init $p1 --pin "$hash" --out p1.factory pump-1
-    done_with "device init 2" "p2.factory" device init $p2 --pin "$hash" --out p2.factory pump-2
+        device init $p1 --root-hash "$hash" --out p1.factory --id pump/1
+    done_with "device init 1" "p1.factory" device init $p1 --root-hash "$hash" --out p1.factory --id pump-1
+    done_with "device init 2" "p2.factory" device init $p2 --root-hash "$hash" --out p2.factory --id pump-2
     said "device init under another id" 1 "already the device pump-1" \
-        device init $p1 --pin "$hash" --out x pump-9
+        device init $p1 --root-hash "$hash" --out x --id pump-9
     said "join before a challenge exists" 3 "cannot open" device join $p1 --out x p1.chal
     said "challenge for an unlisted device" 1 "not on the allow-list" \
-        ca challenge $ca --out x pump-1
+        ca challenge $ca --out x --id pump-1
     said "allow with the factory record of another" 1 "is the factory record of pump-2" \
-        ca allow $ca --factory p2.factory --scopes "$scopes" pump-1
+        ca allow $ca --factory p2.factory --scope $scopes --id pump-1
     said "allow with a bad scope" 2 "not well-formed" \
-        ca allow $ca --factory p1.factory --scopes 'plant/#' pump-1
+        ca allow $ca --factory p1.factory --scope 'plant/#' --id pump-1
     said "allow with a wildcard" 2 "without wildcards" \
-        ca allow $ca --factory p1.factory --scopes 'plant/#:pub:L' pump-1
+        ca allow $ca --factory p1.factory --scope 'plant/#:pub:L' --id pump-1
     said "allow with an unknown role" 2 "unknown role" \
-        ca allow $ca --factory p1.factory --roles boss --scopes "$scopes" pump-1
-    said "allow without scopes" 2 "--scopes is missing" ca allow $ca --factory p1.factory pump-1
-    done_with "allow 1" "pump-1: added" ca allow $ca --factory p1.factory --scopes "$scopes" pump-1
+        ca allow $ca --factory p1.factory --roles boss --scope $scopes --id pump-1
+    said "allow without a scope" 2 "--scope is missing" ca allow $ca --factory p1.factory --id pump-1
+    done_with "allow 1" "pump-1: added" ca allow $ca --factory p1.factory --scope $scopes --id pump-1
     done_with "allow is idempotent" "pump-1: unchanged" \
-        ca allow $ca --factory p1.factory --scopes "$scopes" pump-1
+        ca allow $ca --factory p1.factory --scope $scopes --id pump-1
     said "allow with another factory key" 1 "needs --replace-factory" ca allow $ca --fingerprint \
-        0000000000000000000000000000000000000000000000000000000000000000 --scopes "$scopes" pump-1
+        0000000000000000000000000000000000000000000000000000000000000000 --scope $scopes --id pump-1
 }
 printf 'id,factory,roles,scopes\npump-2,p2.factory,device,plant/pump-2:pubsub:M\n' >list.csv
 printf 'pump-3,p2.factory,device,plant/pump-3:pub:L\n' >bad.csv
@@ -109,7 +109,7 @@ result $? "the exported allow-list is what import reads"
 # shellcheck disable=SC2086
 for n in 1 2; do
     p="--dir p$n --key-file p$n.key"
-    done_with "challenge $n" "p$n.chal" ca challenge $ca --out p$n.chal pump-$n
+    done_with "challenge $n" "p$n.chal" ca challenge $ca --out p$n.chal --id pump-$n
     done_with "join $n" "p$n.join" device join $p --out p$n.join p$n.chal
 done
 # shellcheck disable=SC2086
@@ -164,7 +164,7 @@ done
 # --- renewal, revocation ---
 # shellcheck disable=SC2086
 {
-    run 0 ca challenge $ca --out p1.chal pump-1 && run 0 device join $p1 --out p1.join p1.chal &&
+    run 0 ca challenge $ca --out p1.chal --id pump-1 && run 0 device join $p1 --out p1.join p1.chal &&
         run 0 ca issue $ca --out p1.grant p1.join &&
         run 0 device install $p1 --out p1.ok p1.grant && run 0 ca confirm $ca p1.ok &&
         grep -q 'epoch 2 active' "$out"
@@ -175,9 +175,9 @@ done
     done_with "revoke" "snapshot 2" ca revoke $ca --yes --out fleet.rev pump-2
     done_with "revoke again changes nothing" "snapshot 2" ca revoke $ca --yes pump-2
     said "revoke an unknown device" 1 "not on the allow-list" ca revoke $ca --yes pump-9
-    said "a challenge for the revoked" 1 "is revoked" ca challenge $ca --out x pump-2
+    said "a challenge for the revoked" 1 "is revoked" ca challenge $ca --out x --id pump-2
     said "the revoked cannot be allowed again" 1 "revoked for ever" \
-        ca allow $ca --factory p2.factory --scopes plant/pump-2:pub:L pump-2
+        ca allow $ca --factory p2.factory --scope plant/pump-2:pub:L --id pump-2
     run 0 ca export $ca --out again.rev revocations && cmp -s fleet.rev again.rev
     result $? "export gives the same snapshot"
 }
@@ -187,20 +187,20 @@ done
 {
     done_with "backup" "backup in copy" ca backup $ca copy
     said "backup over something" 1 "exists already" ca backup $ca copy
-    run 0 ca challenge $ca --out x.chal pump-1
+    run 0 ca challenge $ca --out x.chal --id pump-1
     cp copy/ca.db ca/ca.db
     said "a restored backup is refused" 3 "backup copy" ca list $ca
     said "recover asks" 2 "skips key epochs" ca recover $ca </dev/null
     said "recover with a foreign file" 1 "no revocation snapshot" \
         ca recover $ca --yes --revocations p1.chal
     done_with "recover" "moved on by 1000" ca recover $ca --yes --revocations fleet.rev
-    run 0 ca challenge $ca --out p1.chal pump-1 && run 0 device join $p1 --out p1.join p1.chal &&
+    run 0 ca challenge $ca --out p1.chal --id pump-1 && run 0 device join $p1 --out p1.join p1.chal &&
         run 0 ca issue $ca --out p1.grant p1.join && grep -q 'epoch 1003' "$out"
     result $? "epochs go on above the gap"
     rm -r p1/state
     said "deleted records are noticed" 3 "older than its keys remember" device status $p1
     said "and no fresh start" 3 "older than its keys remember" \
-        device init $p1 --pin "$hash" --out x pump-1
+        device init $p1 --root-hash "$hash" --out x --id pump-1
 }
 printf garbage >ca/ca.db
 # shellcheck disable=SC2086
