@@ -13,7 +13,7 @@ build:
 
 help:
 	@echo 'make          libraries and tools, release build in build/ (tool: build/bin/pqi)'
-	@echo 'make demo     installs what is missing and shows two devices talking'
+	@echo 'make demo     installs what is missing; devices, a control room and an attacker at one broker'
 	@echo 'make test     installs what is missing; all tests: release, ASan+UBSan, TSan'
 	@echo 'make lint     every static check        make tidy    clang-tidy'
 	@echo 'make ct       constant-time checks      make fuzz    FUZZ_SECONDS=30 per target'

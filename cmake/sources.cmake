@@ -84,6 +84,7 @@ set(PQI_HOST_SOURCES
     src/port/linux/ossl_aead.c
     src/port/linux/ossl_pk.c
     src/port/linux/mqtt.c
+    src/port/linux/node.c
     src/port/linux/why.c
     src/port/linux/ca_db.c
     src/port/linux/ca_open.c
@@ -131,4 +132,17 @@ set(PQI_CLI_SOURCES
     apps/pqi/vectors/mldsa.c
     apps/pqi/vectors/hash.c
     apps/pqi/vectors/classic.c
+    apps/pqi/cli_node.c
+    apps/pqi/cmd_listen.c
+    apps/pqi/cmd_send.c
+)
+
+# The programs of the demonstration; not installed.
+set(PQI_DEMO_SOURCES
+    apps/demo/main.c
+    apps/demo/readings.c
+    apps/demo/device.c
+    apps/demo/control.c
+    apps/demo/attack.c
+    apps/demo/insider.c
 )

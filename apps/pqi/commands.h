@@ -16,6 +16,8 @@ pqi_cli_exit pqi_cmd_inspect(const pqi_cli_command *self, int argc, char **argv)
 pqi_cli_exit pqi_cmd_selftest(const pqi_cli_command *self, int argc, char **argv);
 pqi_cli_exit pqi_cmd_bench(const pqi_cli_command *self, int argc, char **argv);
 pqi_cli_exit pqi_cmd_vectors(const pqi_cli_command *self, int argc, char **argv);
+pqi_cli_exit pqi_cmd_listen(const pqi_cli_command *self, int argc, char **argv);
+pqi_cli_exit pqi_cmd_send(const pqi_cli_command *self, int argc, char **argv);
 pqi_cli_exit pqi_cmd_version(const pqi_cli_command *self, int argc, char **argv);
 
 #endif

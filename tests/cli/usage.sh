@@ -34,7 +34,7 @@ for c in $commands; do
     [ -f "$top/docs/man/pqi-$c.1" ] || continue
     missing=
     # shellcheck disable=SC2013 # option names have no blanks
-    for option in $(sed -n 's/^  --\([a-z-]*\).*/\1/p' "$tmp/one"); do
+    for option in $(sed -n 's/^  --\([a-z0-9-]*\).*/\1/p' "$tmp/one"); do
         [ "$option" = help ] || grep -q "Fl Fl $option" "$top/docs/man/pqi-$c.1" ||
             missing="$missing page:$option"
         grep -q "\[$c\]=.*--$option\b" "$top/apps/pqi/pqi.bash-completion" ||

@@ -379,7 +379,10 @@ static pqi_status keep(pqi_host_mqtt *m, const char *topic, pqi_cspan payload, i
             entry_free(&old);
             m->stats.dropped_out++;
         }
-        (void)ring_push(&m->out, &e);
+        if (!ring_push(&m->out, &e)) {
+            entry_free(&e);
+            return PQI_ERR_LIMIT;
+        }
     }
     return PQI_OK;
 }

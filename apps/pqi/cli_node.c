@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli_node.h"
+#include "algs.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <pqi/wipe.h>
+
+enum { HOST_MAX = 256, PASSWORD_MAX = 1024 };
+
+double pqi_cli_seconds(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* HOST, HOST:PORT, [IPV6]:PORT or /PATH. */
+static pqi_cli_exit split_broker(const char *s, char host[HOST_MAX], uint16_t *port)
+{
+    *port = 0;
+    const char *end = s + strlen(s), *colon = strrchr(s, ':');
+    if (s[0] == '[') {
+        const char *close = strchr(s, ']');
+        colon = close && close[1] == ':' ? close + 1 : NULL;
+        end = close ? close : end;
+        s++;
+    } else if (colon && s[0] != '/' && strchr(s, ':') == colon) {
+        end = colon;
+    } else {
+        colon = NULL; /* a bare IPv6 address, a path or a name */
+    }
+    if (colon) {
+        char *rest = NULL;
+        unsigned long v = strtoul(colon + 1, &rest, 10);
+        if (!rest || *rest != 0 || rest == colon + 1 || v == 0 || v > 65535) {
+            return pqi_cli_fail(PQI_CLI_USAGE, "give --broker HOST or HOST:PORT, port 1..65535",
+                "the broker's port is not a number: %s", colon + 1);
+        }
+        *port = (uint16_t)v;
+    }
+    size_t n = (size_t)(end - s);
+    if (n == 0 || n >= HOST_MAX) {
+        return pqi_cli_fail(PQI_CLI_USAGE, "give --broker HOST or HOST:PORT",
+            "the broker's name is empty or too long");
+    }
+    memcpy(host, s, n);
+    host[n] = 0;
+    return PQI_CLI_OK;
+}
+
+static pqi_cli_exit open_device(const pqi_cli_node_args *a, pqi_host_device **out)
+{
+    pqi_host_device_cfg cfg = {.dir = a->dir ? a->dir : "."};
+    pqi_cli_exit rc = pqi_cli_kek_read(&a->kek, false, &cfg.kek);
+    if (rc != PQI_CLI_OK) {
+        return rc;
+    }
+    const pqi_now now = pqi_host_now();
+    pqi_status st = pqi_host_device_open(out, &cfg, &now);
+    pqi_cli_kek_wipe(&cfg.kek);
+    if (st != PQI_OK) {
+        return pqi_cli_fail(st <= PQI_ERR_RNG ? PQI_CLI_ENV : PQI_CLI_FAILED,
+            st == PQI_ERR_MISSING || st == PQI_ERR_STATE
+                ? "pqi device status shows what is there; init, join and install come first"
+                : NULL,
+            "cannot open the device in %s: %s", cfg.dir, pqi_host_device_why());
+    }
+    return PQI_CLI_OK;
+}
+
+static pqi_cli_exit open_node(const pqi_cli_node_args *a, const char *password,
+    const char *const *peers, size_t n_peers, pqi_cli_node *out)
+{
+    char host[HOST_MAX];
+    pqi_host_mqtt_cfg mqtt = {
+        .host = host,
+        .client_id = a->client_id,
+        .version = a->mqtt5 ? 5 : 4,
+        .username = a->user,
+        .password = password,
+        .ca_file = a->ca_file,
+        .cert_file = a->cert_file,
+        .key_file = a->tls_key_file,
+    };
+    pqi_cli_exit rc = split_broker(a->broker ? a->broker : "127.0.0.1", host, &mqtt.port);
+    if (rc != PQI_CLI_OK) {
+        return rc;
+    }
+    const pqi_host_node_cfg cfg = {
+        .device = out->device, .mqtt = &mqtt, .peers = peers, .n_peers = n_peers};
+    pqi_status st = pqi_host_node_open(&out->node, &cfg);
+    if (st != PQI_OK) {
+        return pqi_cli_fail(PQI_CLI_USAGE,
+            "check --to, --from and the --tls-* files; --tls-cert and --tls-key need --tls-ca",
+            "cannot set up the MQTT client: %s", pqi_status_text(st));
+    }
+    return PQI_CLI_OK;
+}
+
+pqi_cli_exit pqi_cli_node_open(
+    const pqi_cli_node_args *a, const char *const *peers, size_t n_peers, pqi_cli_node *out)
+{
+    memset(out, 0, sizeof *out);
+    pqi_span password = {NULL, 0};
+    pqi_cli_exit rc = pqi_cli_require_selftest();
+    if (rc != PQI_CLI_OK) {
+        return rc;
+    }
+    if (a->password_file) {
+        rc = pqi_cli_read_file(a->password_file, PASSWORD_MAX, &password);
+        if (rc != PQI_CLI_OK) {
+            return rc;
+        }
+        password.ptr[strcspn((char *)password.ptr, "\r\n")] = 0;
+    }
+    rc = open_device(a, &out->device);
+    if (rc == PQI_CLI_OK) {
+        rc = open_node(a, (const char *)password.ptr, peers, n_peers, out);
+    }
+    if (password.ptr) {
+        pqi_wipe(password.ptr, password.len);
+        free(password.ptr);
+    }
+    if (rc != PQI_CLI_OK) {
+        pqi_cli_node_close(out);
+    }
+    return rc;
+}
+
+void pqi_cli_node_close(pqi_cli_node *n)
+{
+    pqi_host_node_close(n->node);
+    pqi_host_device_close(n->device);
+    memset(n, 0, sizeof *n);
+}

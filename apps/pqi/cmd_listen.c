@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * pqi listen: prints verified messages of the given topics. */
+#include "cli_node.h"
+#include "commands.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+typedef struct listen_args {
+    pqi_cli_node_args node;
+    const char *from;
+    uint64_t count, timeout;
+    bool json, drops, quiet;
+} listen_args;
+
+static volatile sig_atomic_t stop;
+
+static void on_signal(int sig)
+{
+    (void)sig;
+    stop = 1;
+}
+
+/* Text when it is printable UTF-8, else hex: control bytes never reach a terminal. */
+static bool printable(pqi_cspan s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if ((s.ptr[i] < 0x20 && s.ptr[i] != '\t') || s.ptr[i] == 0x7f) {
+            return false;
+        }
+    }
+    json_t *t = json_stringn((const char *)s.ptr, s.len); /* refuses what is not UTF-8 */
+    json_decref(t);
+    return t != NULL;
+}
+
+static json_t *bytes_json(pqi_cspan s, const char **kind)
+{
+    if (printable(s)) {
+        *kind = "text";
+        return json_stringn((const char *)s.ptr, s.len);
+    }
+    *kind = "hex";
+    char *hex = pqi_cli_alloc(2 * s.len + 1);
+    pqi_cli_hex_encode(hex, s.ptr, s.len);
+    json_t *j = json_string(hex);
+    free(hex);
+    return j;
+}
+
+static pqi_cli_exit print_json(const pqi_node_event *ev)
+{
+    const char *kind = NULL, *topic_kind = NULL;
+    json_t *j = json_object();
+    json_t *topic = bytes_json(ev->topic, &topic_kind);
+    int rc = json_object_set_new(j, "time", json_integer((json_int_t)time(NULL)));
+    rc |= json_object_set_new(j, "topic", topic);
+    if (ev->kind == PQI_NODE_DROP) {
+        rc |= json_object_set_new(j, "dropped", json_string(pqi_drop_name(ev->ev.drop)));
+        if (ev->ev.peer[0]) {
+            rc |= json_object_set_new(j, "claims", json_string(ev->ev.peer));
+        }
+    } else {
+        json_t *body = bytes_json(ev->ev.plain, &kind);
+        rc |= json_object_set_new(j, "from", json_string(ev->ev.peer));
+        rc |= json_object_set_new(j, "seq", json_integer((json_int_t)ev->ev.seq));
+        rc |= json_object_set_new(j, "epoch", json_integer((json_int_t)ev->ev.key_epoch));
+        rc |= json_object_set_new(j, "wire", json_integer((json_int_t)ev->wire_len));
+        rc |= json_object_set_new(j, kind, body);
+    }
+    if (rc != 0) {
+        json_decref(j);
+        return pqi_cli_fail(PQI_CLI_ENV, NULL, "out of memory");
+    }
+    rc = json_dumpf(j, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER); /* a line per message */
+    json_decref(j);
+    return rc == 0 && putchar('\n') != EOF
+               ? PQI_CLI_OK
+               : pqi_cli_fail(PQI_CLI_ENV, NULL, "cannot write to standard output");
+}
+
+static void print_bytes(pqi_cspan s)
+{
+    if (printable(s)) {
+        (void)fwrite(s.ptr, 1, s.len, stdout);
+        return;
+    }
+    (void)fputs("hex:", stdout);
+    for (size_t i = 0; i < s.len; i++) {
+        printf("%02x", s.ptr[i]);
+    }
+}
+
+static pqi_cli_exit print_message(const listen_args *a, const pqi_node_event *ev)
+{
+    if (a->json) {
+        pqi_cli_exit rc = print_json(ev);
+        (void)fflush(stdout);
+        return rc;
+    }
+    if (ev->kind == PQI_NODE_DROP) {
+        printf("dropped (%s) ", pqi_drop_name(ev->ev.drop));
+        print_bytes(ev->topic);
+    } else {
+        printf("%s ", ev->ev.peer);
+        print_bytes(ev->topic);
+        (void)fputs(": ", stdout);
+        print_bytes(ev->ev.plain);
+    }
+    (void)fputc('\n', stdout);
+    (void)fflush(stdout);
+    return PQI_CLI_OK;
+}
+
+static pqi_cli_exit loop(const listen_args *a, pqi_host_node *node)
+{
+    const double end = a->timeout ? pqi_cli_seconds() + (double)a->timeout : 0;
+    uint64_t seen = 0;
+    while (!stop && (a->count == 0 || seen < a->count)) {
+        if (a->timeout && pqi_cli_seconds() >= end) {
+            break;
+        }
+        pqi_node_event ev;
+        pqi_status st = pqi_host_node_poll(node, 100, &ev);
+        if (st != PQI_OK) {
+            return pqi_cli_status(st, "receiving");
+        }
+        if (ev.kind == PQI_NODE_MESSAGE && (!a->from || strcmp(a->from, ev.ev.peer) == 0)) {
+            pqi_cli_exit rc = print_message(a, &ev);
+            if (rc != PQI_CLI_OK) {
+                return rc;
+            }
+            seen++;
+        } else if (ev.kind == PQI_NODE_DROP && a->drops) {
+            (void)print_message(a, &ev);
+        } else if (ev.kind == PQI_NODE_OFFLINE && !a->quiet) {
+            (void)fprintf(stderr, "pqi: broker: %s; trying again\n", ev.text);
+        }
+    }
+    if (a->count && seen < a->count && !stop) {
+        return pqi_cli_fail(PQI_CLI_FAILED,
+            "is the sender running, known to the CA and allowed to "
+            "publish there? --drops shows what was refused",
+            "%llu of %llu messages came within %llu s", (unsigned long long)seen,
+            (unsigned long long)a->count, (unsigned long long)a->timeout);
+    }
+    return PQI_CLI_OK;
+}
+
+pqi_cli_exit pqi_cmd_listen(const pqi_cli_command *self, int argc, char **argv)
+{
+    listen_args a = {.node.qos = 1};
+    const pqi_cli_option options[] = {
+        PQI_CLI_NODE_OPTIONS(a.node),
+        PQI_CLI_STRING("from", "ID", &a.from, "only messages of this device"),
+        PQI_CLI_UINT("count", "N", &a.count, UINT32_MAX, "end after N messages"),
+        PQI_CLI_UINT("timeout", "SECONDS", &a.timeout, 31536000, "end after this time"),
+        PQI_CLI_FLAG("json", &a.json, "one JSON object per line"),
+        PQI_CLI_FLAG("drops", &a.drops, "also tell what was refused, and why"),
+        PQI_CLI_FLAG("quiet", &a.quiet, "do not tell about the broker's comings and goings"),
+        PQI_CLI_END,
+    };
+    pqi_cli_exit rc = pqi_cli_parse(self, options,
+        "Prints verified messages of the given topic filters. A message is printed once, and only "
+        "when its sender is certified, allowed to publish there, and not revoked.\n"
+        "Example: pqi listen --dir control --key-file kek --broker broker.example 'plant/#'",
+        &argc, argv);
+    if (rc != PQI_CLI_GO) {
+        return rc;
+    }
+    if (argc < 1) {
+        return pqi_cli_usage(self, "no topic filter given");
+    }
+    pqi_cli_node n;
+    rc = pqi_cli_node_open(&a.node, a.from ? &a.from : NULL, a.from ? 1 : 0, &n);
+    if (rc != PQI_CLI_OK) {
+        return rc;
+    }
+    for (int i = 0; i < argc && rc == PQI_CLI_OK; i++) {
+        if (pqi_host_node_subscribe(n.node, argv[i], (int)a.node.qos) != PQI_OK) {
+            rc = pqi_cli_usage(self, "not a topic filter, or more than 30 of them: %s", argv[i]);
+        }
+    }
+    const struct sigaction sa = {.sa_handler = on_signal};
+    (void)sigaction(SIGINT, &sa, NULL);
+    (void)sigaction(SIGTERM, &sa, NULL);
+    if (rc == PQI_CLI_OK) {
+        rc = loop(&a, n.node);
+    }
+    pqi_cli_node_close(&n);
+    return rc;
+}

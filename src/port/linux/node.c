@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <pqi/host_node.h>
+
+#include <pqi/wipe.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { REANNOUNCE_MS = 2000 };
+
+struct pqi_host_node {
+    pqi_endpoint *endpoint;
+    pqi_host_mqtt *mqtt;
+    uint8_t *plain, *packet, *announce;
+    size_t plain_len, packet_len, announce_len;
+    uint64_t announced_ms;
+    char announce_topic[PQI_TOPIC_MAX];
+};
+
+pqi_now pqi_host_now(void)
+{
+    struct timespec mono, wall;
+    (void)clock_gettime(CLOCK_MONOTONIC, &mono);
+    (void)clock_gettime(CLOCK_REALTIME, &wall);
+    return (pqi_now){
+        .mono_ms = (uint64_t)mono.tv_sec * 1000u + (uint64_t)mono.tv_nsec / 1000000u,
+        .unix_s = wall.tv_sec > 0 ? (uint64_t)wall.tv_sec : 0,
+    };
+}
+
+static pqi_status subscribe_peers(pqi_host_node *n, const pqi_host_node_cfg *cfg)
+{
+    pqi_status st = pqi_host_mqtt_subscribe(n->mqtt, PQI_TOPIC_REVOCATIONS, 1);
+    if (st != PQI_OK) {
+        return st;
+    }
+    if (!cfg->peers) {
+        return pqi_host_mqtt_subscribe(n->mqtt, PQI_TOPIC_ANNOUNCE "+", 1);
+    }
+    st = pqi_host_mqtt_subscribe(n->mqtt, n->announce_topic, 1); /* see defend_announcement() */
+    if (st != PQI_OK) {
+        return st;
+    }
+    for (size_t i = 0; i < cfg->n_peers; i++) {
+        char filter[PQI_TOPIC_MAX] = PQI_TOPIC_ANNOUNCE;
+        const pqi_cspan id = {(const uint8_t *)cfg->peers[i], strlen(cfg->peers[i])};
+        st = pqi_id_check(id);
+        if (st != PQI_OK) {
+            return st;
+        }
+        memcpy(filter + sizeof PQI_TOPIC_ANNOUNCE - 1, cfg->peers[i], id.len + 1);
+        st = pqi_host_mqtt_subscribe(n->mqtt, filter, 1);
+        if (st != PQI_OK) {
+            return st;
+        }
+    }
+    return PQI_OK;
+}
+
+pqi_status pqi_host_node_open(pqi_host_node **out, const pqi_host_node_cfg *cfg)
+{
+    if (!out || !cfg || !cfg->device || !cfg->mqtt || (cfg->n_peers && !cfg->peers)) {
+        return PQI_ERR_ARG;
+    }
+    pqi_host_node *n = calloc(1, sizeof *n);
+    if (!n) {
+        return PQI_ERR_LIMIT;
+    }
+    pqi_host_mqtt_cfg mqtt = *cfg->mqtt;
+    if (!mqtt.client_id) {
+        mqtt.client_id = pqi_host_device_id(cfg->device);
+    }
+    n->endpoint = pqi_host_device_endpoint(cfg->device);
+    n->plain_len = n->packet_len = PQI_V1_PACKET_MAX;
+    n->plain = malloc(n->plain_len);
+    n->packet = malloc(n->packet_len);
+    n->announce = malloc(PQI_ANNOUNCE_MAX);
+    pqi_status st = PQI_ERR_LIMIT;
+    if (n->plain && n->packet && n->announce) {
+        pqi_endpoint_announce_topic(n->endpoint, n->announce_topic);
+        st = pqi_host_mqtt_open(&n->mqtt, &mqtt);
+    }
+    if (st == PQI_OK) {
+        st = subscribe_peers(n, cfg);
+    }
+    if (st != PQI_OK) {
+        pqi_host_node_close(n);
+        return st;
+    }
+    *out = n;
+    return PQI_OK;
+}
+
+pqi_status pqi_host_node_subscribe(pqi_host_node *n, const char *filter, int qos)
+{
+    return n ? pqi_host_mqtt_subscribe(n->mqtt, filter, qos) : PQI_ERR_ARG;
+}
+
+pqi_status pqi_host_node_send(pqi_host_node *n, const pqi_outbound *msg, int qos, size_t *wire_len)
+{
+    char topic[PQI_TOPIC_MAX + 1];
+    size_t len = 0;
+    if (!n || !msg || msg->topic.len == 0 || msg->topic.len > PQI_TOPIC_MAX) {
+        return PQI_ERR_ARG;
+    }
+    memcpy(topic, msg->topic.ptr, msg->topic.len);
+    topic[msg->topic.len] = 0;
+    const pqi_now now = pqi_host_now();
+    pqi_status st =
+        pqi_endpoint_send(n->endpoint, &now, msg, (pqi_span){n->packet, n->packet_len}, &len);
+    if (st != PQI_OK) {
+        return st;
+    }
+    if (wire_len) {
+        *wire_len = len;
+    }
+    return pqi_host_mqtt_publish(n->mqtt, topic, (pqi_cspan){n->packet, len}, qos, 0);
+}
+
+pqi_status pqi_host_node_publish_raw(
+    pqi_host_node *n, const char *topic, pqi_cspan payload, int retain)
+{
+    return n ? pqi_host_mqtt_publish(n->mqtt, topic, payload, 1, retain) : PQI_ERR_ARG;
+}
+
+static pqi_status announce(pqi_host_node *n)
+{
+    size_t len = 0;
+    pqi_status st =
+        pqi_endpoint_announce(n->endpoint, (pqi_span){n->announce, PQI_ANNOUNCE_MAX}, &len);
+    if (st != PQI_OK) {
+        return st;
+    }
+    n->announce_len = len;
+    n->announced_ms = pqi_host_now().mono_ms;
+    return pqi_host_mqtt_publish(n->mqtt, n->announce_topic, (pqi_cspan){n->announce, len}, 1, 1);
+}
+
+/* Somebody replaced our retained announcement (the broker lets anybody): newcomers would not find
+ * us. Put it back, at most once per REANNOUNCE_MS, so that two publishers cannot race for ever. */
+static pqi_status defend_announcement(pqi_host_node *n, const pqi_mqtt_event *in)
+{
+    const size_t topic_len = strlen(n->announce_topic);
+    if (in->topic.len != topic_len || memcmp(in->topic.ptr, n->announce_topic, topic_len) != 0 ||
+        (in->payload.len == n->announce_len &&
+            memcmp(in->payload.ptr, n->announce, n->announce_len) == 0) ||
+        pqi_host_now().mono_ms - n->announced_ms < REANNOUNCE_MS) {
+        return PQI_OK;
+    }
+    return announce(n);
+}
+
+static pqi_status receive(pqi_host_node *n, const pqi_mqtt_event *in, pqi_node_event *ev)
+{
+    const pqi_inbound inbound = {in->topic, in->payload, in->retained};
+    const pqi_now now = pqi_host_now();
+    ev->topic = in->topic;
+    ev->wire_len = in->payload.len;
+    ev->retained = in->retained;
+    pqi_status st = pqi_endpoint_receive(
+        n->endpoint, &now, &inbound, (pqi_span){n->plain, n->plain_len}, &ev->ev);
+    if (st != PQI_OK) {
+        return st;
+    }
+    switch (ev->ev.kind) {
+    case PQI_EV_MESSAGE:
+        ev->kind = PQI_NODE_MESSAGE;
+        break;
+    case PQI_EV_PEER:
+        ev->kind = PQI_NODE_PEER;
+        break;
+    case PQI_EV_REVOKED:
+        ev->kind = PQI_NODE_REVOKED;
+        break;
+    case PQI_EV_DROP:
+        ev->kind = PQI_NODE_DROP;
+        break;
+    case PQI_EV_NONE:
+    case PQI_EV_INT32_:
+        break;
+    }
+    return defend_announcement(n, in);
+}
+
+pqi_status pqi_host_node_poll(pqi_host_node *n, int timeout_ms, pqi_node_event *ev)
+{
+    pqi_mqtt_event in;
+    if (!n || !ev || timeout_ms < 0) {
+        return PQI_ERR_ARG;
+    }
+    memset(ev, 0, sizeof *ev);
+    ev->text = "";
+    pqi_status st = pqi_host_mqtt_poll(n->mqtt, timeout_ms, &in);
+    if (st != PQI_OK) {
+        return st;
+    }
+    ev->text = in.text ? in.text : "";
+    switch (in.kind) {
+    case PQI_MQTT_CONNECTED:
+        ev->kind = PQI_NODE_ONLINE;
+        return announce(n);
+    case PQI_MQTT_DISCONNECTED:
+        ev->kind = PQI_NODE_OFFLINE;
+        return PQI_OK;
+    case PQI_MQTT_REFUSED:
+        ev->kind = PQI_NODE_REFUSED;
+        return PQI_OK;
+    case PQI_MQTT_MESSAGE:
+        return receive(n, &in, ev);
+    case PQI_MQTT_NONE:
+    case PQI_MQTT_INT32_:
+        break;
+    }
+    return PQI_OK;
+}
+
+pqi_endpoint *pqi_host_node_endpoint(pqi_host_node *n)
+{
+    return n ? n->endpoint : NULL;
+}
+
+pqi_host_mqtt *pqi_host_node_mqtt(pqi_host_node *n)
+{
+    return n ? n->mqtt : NULL;
+}
+
+void pqi_host_node_close(pqi_host_node *n)
+{
+    if (!n) {
+        return;
+    }
+    pqi_host_mqtt_close(n->mqtt);
+    if (n->plain) {
+        pqi_wipe(n->plain, n->plain_len);
+    }
+    free(n->plain);
+    free(n->packet);
+    free(n->announce);
+    free(n);
+}

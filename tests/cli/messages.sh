@@ -1,0 +1,183 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# pqi send and pqi listen through a real broker, and what they say when something is wrong.
+# Usage: messages.sh BUILD_DIR
+set -u
+top=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=tests/cli/lib.sh
+. "$top/tests/cli/lib.sh"
+: >"$out"
+: >"$err"
+
+mosquitto=$(PATH=$PATH:/usr/sbin command -v mosquitto) || {
+    skip "messages through a broker" "mosquitto is not installed"
+    finish
+    exit
+}
+broker=
+listener=
+stop() {
+    [ -z "$listener" ] || kill "$listener" 2>/dev/null
+    [ -z "$broker" ] || kill "$broker" 2>/dev/null
+    wait 2>/dev/null
+    rm -rf "$tmp"
+}
+trap stop EXIT
+
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+{
+    echo "listener $port 127.0.0.1"
+    echo "allow_anonymous true"
+    [ "$(id -u)" != 0 ] || echo "user root"
+} >"$tmp/m.conf"
+start_broker() {
+    "$mosquitto" -c "$tmp/m.conf" >"$tmp/m.log" 2>&1 &
+    broker=$!
+    i=0
+    until mosquitto_pub -p "$port" -t ready -n 2>/dev/null || [ "$i" = 100 ]; do
+        i=$((i + 1))
+        sleep 0.05
+    done
+}
+start_broker
+
+# Provisioning, as the README has it.
+umask 077
+for k in ca pump valve control; do head -c 32 /dev/urandom >"$tmp/$k.kek"; done
+ca="--dir $tmp/ca --key-file $tmp/ca.kek"
+step() { # the words of a command; stops the script when it fails
+    "$pqi" "$@" >"$out" 2>"$err" || {
+        result 1 "provisioning: pqi $*"
+        finish
+        exit 1
+    }
+}
+# shellcheck disable=SC2086 # $ca and $d are words
+enrol() { # NAME ROLES SCOPES
+    d="--dir $tmp/$1 --key-file $tmp/$1.kek"
+    step device init $d --pin "$hash" --out "$tmp/$1.factory" "$1"
+    step ca allow $ca --factory "$tmp/$1.factory" --roles "$2" --scopes "$3" "$1"
+    step ca challenge $ca --out "$tmp/$1.challenge" "$1"
+    step device join $d --out "$tmp/$1.join" "$tmp/$1.challenge"
+    step ca issue $ca --out "$tmp/$1.grant" "$tmp/$1.join"
+    step device install $d --out "$tmp/$1.confirm" "$tmp/$1.grant"
+    step ca confirm $ca "$tmp/$1.confirm"
+}
+# shellcheck disable=SC2086
+step ca init $ca --root-dir "$tmp/root" --fleet test
+hash=$(grep -oE '[0-9a-f]{64}' "$out" | head -n 1)
+enrol pump device "plant/pump:pub:L;plant/pump/cmd:sub:M"
+enrol valve device "plant/valve:pub:L;plant/valve/cmd:sub:M"
+enrol control control "plant:pubsub:M"
+result 0 "three devices are provisioned"
+
+at() { # NAME: options of a device at the broker
+    echo "--dir $tmp/$1 --key-file $tmp/$1.kek --broker 127.0.0.1:$port"
+}
+# shellcheck disable=SC2046 # words
+listen() { # NAME LOG OPTION...
+    name=$1
+    log=$2
+    shift 2
+    "$pqi" listen $(at "$name") "$@" >"$log" 2>"$log.err" &
+    listener=$!
+    i=0
+    until mosquitto_sub -p "$port" -t "pq/4/k/$name" -C 1 -W 1 >/dev/null 2>&1 || [ "$i" = 20 ]; do
+        i=$((i + 1))
+    done
+}
+
+# shellcheck disable=SC2046
+{
+    # One listener; text, lines, hex, classes, both protocol versions, all QoS.
+    listen control "$tmp/heard" --json --count 7 --timeout 60 'plant/#'
+    run 0 send $(at pump) --to control --topic plant/pump/flow '{"l_per_s": 12.5}'
+    result $? "send a text"
+    run 0 send $(at pump) --to control --topic plant/pump/flow --mqtt5 --qos 2 --json five
+    result $? "send with MQTT 5 and QoS 2"
+    grep -q '"wire"' "$out"
+    result $? "send tells the size on the wire"
+    printf 'one\ntwo\n' | run 0 send $(at pump) --to control --topic plant/pump/log --lines -
+    result $? "send two lines"
+    printf '\000\001\377' | run 0 send $(at pump) --to control --topic plant/pump/raw --qos 0 -
+    result $? "send bytes with QoS 0"
+    run 0 send $(at pump) --to control --topic plant/pump/esc "$(printf 'a\033[2Jb')"
+    result $? "send a control sequence"
+    head -c 32768 /dev/zero | tr '\0' x | run 0 send $(at pump) --to control --topic plant/pump/max -
+    result $? "send the longest message"
+    wait "$listener"
+    result $? "listen ends after the count"
+    listener=
+    python3 - "$tmp/heard" >"$out" 2>"$err" <<'P'
+import json, sys
+m = [json.loads(line) for line in open(sys.argv[1], encoding="utf-8")]
+assert [x.get("text") for x in m[:4]] == ['{"l_per_s": 12.5}', "five", "one", "two"], m[:4]
+assert m[4]["hex"] == "0001ff", m[4]
+assert m[5]["hex"] == "611b5b324a62", "control bytes must not reach a terminal"
+assert m[6]["text"] == "x" * 32768
+assert all(x["from"] == "pump" and x["epoch"] == 1 for x in m)
+assert len({x["seq"] for x in m}) == 7 and m[0]["seq"] < m[1]["seq"]
+P
+    result $? "listen printed them all, once, in order"
+
+    # The broker repeats, moves and alters what it carried.
+    mosquitto_sub -p "$port" -t 'plant/#' -C 1 -W 20 -N >"$tmp/packet" &
+    tap=$!
+    sleep 0.3
+    listen control "$tmp/heard" --drops --count 2 --timeout 30 'plant/#'
+    run 0 send $(at pump) --to control --topic plant/pump/flow first
+    wait "$tap"
+    mosquitto_pub -p "$port" -t plant/pump/flow -f "$tmp/packet"
+    mosquitto_pub -p "$port" -t plant/valve/flow -f "$tmp/packet"
+    head -c 4000 "$tmp/packet" | mosquitto_pub -p "$port" -t plant/pump/flow -s
+    mosquitto_pub -p "$port" -t plant/pump/flow -m garbage
+    run 0 send $(at pump) --to control --topic plant/pump/flow second
+    wait "$listener"
+    listener=
+    printf '%s\n' 'pump plant/pump/flow: first' 'dropped (replay) plant/pump/flow' \
+        'dropped (scope) plant/valve/flow' 'dropped (replay) plant/pump/flow' \
+        'pump plant/pump/flow: second' >"$tmp/want"
+    grep -v "dropped (decode)" "$tmp/heard" >"$out"
+    cmp -s "$tmp/want" "$out"
+    result $? "replayed and moved packets are refused, and why"
+    [ "$(grep -c 'dropped (decode)' "$tmp/heard")" -ge 1 ]
+    result $? "garbage is refused as garbage"
+
+    # The broker dies under the listener.
+    listen control "$tmp/heard" --count 1 --timeout 40 'plant/#'
+    kill "$broker"
+    wait "$broker" 2>/dev/null
+    start_broker
+    mosquitto_sub -p "$port" -t pq/4/k/control -C 1 -W 20 >/dev/null
+    result $? "the listener announced itself to the new broker"
+    run 0 send $(at pump) --to control --topic plant/pump/flow --wait 20 again
+    result $? "send after the broker came back empty"
+    wait "$listener"
+    result $? "the listener came back by itself"
+    listener=
+
+    # What the certificate does not allow, and other mistakes: one clear error each.
+    run 1 send $(at pump) --to control --topic plant/valve/flow x && clear_error &&
+        grep -q "does not allow" "$err"
+    result $? "our own scope is checked before sending"
+    run 1 send $(at pump) --to control --topic plant/pump/cmd --class H x && clear_error
+    result $? "a class above the scope is refused"
+    run 1 send $(at pump) --to nobody --topic plant/pump/x --wait 1 x && clear_error &&
+        grep -q "no valid announcement of nobody" "$err"
+    result $? "an unknown peer"
+    run 3 send --dir "$tmp/pump" --key-file "$tmp/pump.kek" --broker 127.0.0.1:1 --to control \
+        --topic plant/pump/x --wait 1 x && clear_error && grep -q "broker" "$err"
+    result $? "no broker"
+    run 1 listen $(at control) --count 1 --timeout 1 'plant/nothing' && grep -q "0 of 1" "$err"
+    result $? "listen says when nothing came"
+    usage_error "a bad port" send --dir "$tmp/pump" --key-file "$tmp/pump.kek" \
+        --broker localhost:99999 --to control --topic t x
+    usage_error "a bad filter" listen $(at control) 'a/#/b'
+    usage_error "a bad class" send $(at pump) --to control --topic t --class X x
+    usage_error "no topic" send $(at pump) --to control x
+    usage_error "no filter" listen $(at control)
+    ! "$pqi" send --dir "$tmp/pump" --key-file "$tmp/ca.kek" --broker "127.0.0.1:$port" \
+        --to control --topic plant/pump/x x >"$out" 2>"$err" && clear_error
+    result $? "another key-encryption key"
+}
+finish
