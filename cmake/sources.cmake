@@ -125,6 +125,7 @@ set(PQI_CLI_SOURCES
     apps/pqi/bench/groups.c
     apps/pqi/bench/pq.c
     apps/pqi/bench/classic.c
+    apps/pqi/bench/v1.c
     apps/pqi/vectors/run.c
     apps/pqi/vectors/field.c
     apps/pqi/vectors/kinds.c

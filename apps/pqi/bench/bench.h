@@ -37,6 +37,7 @@ void pqi_bench_sig(pqi_bench *b);
 void pqi_bench_hash(pqi_bench *b);
 void pqi_bench_aead(pqi_bench *b);
 void pqi_bench_curve(pqi_bench *b);
+void pqi_bench_v1(pqi_bench *b); /* names carry the bytes that a packet adds */
 
 /* Whether the filter takes it: a group asks before it prepares something dear. */
 bool pqi_bench_wants(const pqi_bench *b, const char *algorithm, const char *operation);

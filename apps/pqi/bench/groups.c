@@ -8,5 +8,6 @@ const pqi_bench_group pqi_bench_groups[] = {
     pqi_bench_hash,
     pqi_bench_aead,
     pqi_bench_curve,
+    pqi_bench_v1,
     NULL,
 };
