@@ -53,11 +53,11 @@ step() { # the words of a command; stops the script when it fails
     }
 }
 # shellcheck disable=SC2086 # $ca and $d are words
-enrol() { # NAME ROLES SCOPES
+enrol() { # NAME ROLES SCOPE-OPTIONS
     d="--dir $tmp/$1 --key-file $tmp/$1.kek"
-    step device init $d --pin "$hash" --out "$tmp/$1.factory" "$1"
-    step ca allow $ca --factory "$tmp/$1.factory" --roles "$2" --scopes "$3" "$1"
-    step ca challenge $ca --out "$tmp/$1.challenge" "$1"
+    step device init $d --id "$1" --root-hash "$hash" --out "$tmp/$1.factory"
+    step ca allow $ca --factory "$tmp/$1.factory" --roles "$2" $3
+    step ca challenge $ca --id "$1" --out "$tmp/$1.challenge"
     step device join $d --out "$tmp/$1.join" "$tmp/$1.challenge"
     step ca issue $ca --out "$tmp/$1.grant" "$tmp/$1.join"
     step device install $d --out "$tmp/$1.confirm" "$tmp/$1.grant"
@@ -66,9 +66,9 @@ enrol() { # NAME ROLES SCOPES
 # shellcheck disable=SC2086
 step ca init $ca --root-dir "$tmp/root" --fleet test
 hash=$(grep -oE '[0-9a-f]{64}' "$out" | head -n 1)
-enrol pump device "plant/pump:pub:L;plant/pump/cmd:sub:M"
-enrol valve device "plant/valve:pub:L;plant/valve/cmd:sub:M"
-enrol control control "plant:pubsub:M"
+enrol pump device "--scope plant/pump:pub:L --scope plant/pump/cmd:sub:M"
+enrol valve device "--scope plant/valve:pub:L --scope plant/valve/cmd:sub:M"
+enrol control control "--scope plant:pub,sub:M"
 result 0 "three devices are provisioned"
 
 at() { # NAME: options of a device at the broker
