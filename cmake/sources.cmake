@@ -63,6 +63,7 @@ set(PQI_PQI_SOURCES
     src/ident/join_wire.c
     src/ident/join.c
     src/ident/grant.c
+    src/proto/mqtt/announce.c
     src/proto/mqtt/announce_wire.c
     src/proto/mqtt/endpoint.c
     src/proto/mqtt/endpoint_announce.c
