@@ -117,9 +117,14 @@ set(PQI_CLI_SOURCES
     apps/pqi/cmd_device.c
     apps/pqi/cmd_inspect.c
     apps/pqi/inspect_text.c
-    apps/pqi/inspect_obj.c
-    apps/pqi/inspect_cbor.c
     apps/pqi/cmd_selftest.c
+    apps/pqi/inspect_announce.c
+    apps/pqi/inspect_fields.c
+    apps/pqi/inspect_join.c
+    apps/pqi/inspect_line.c
+    apps/pqi/inspect_object.c
+    apps/pqi/inspect_packet.c
+    apps/pqi/inspect_trust.c
     apps/pqi/cmd_vectors.c
     apps/pqi/cmd_bench.c
     apps/pqi/bench/measure.c

@@ -1,17 +1,234 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# pqi inspect on each object, binary and hex, whole and damaged. Usage: inspect.sh BUILD_DIR
+# pqi inspect: every kind of object in every form of input, checked signatures, refused inputs.
+# Usage: inspect.sh BUILD_DIR
 set -u
 top=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=tests/cli/lib.sh
 . "$top/tests/cli/lib.sh"
-cd "$tmp" || exit 1
+objects=$tmp/objects
+mkdir "$objects"
+"$(cd "$1" && pwd)/tests/make_objects" "$objects" >"$out" 2>"$err"
+result $? "the objects are made"
+cd "$objects" || exit 1
+
+hex() { # FILE
+    od -An -v -tx1 "$1" | tr -d ' \n'
+}
+
+# Exactly one clear line, exit code 1, and it holds no control character.
+refused() { # NAME PATTERN ARGUMENT...
+    name=$1 pattern=$2
+    shift 2
+    run 1 inspect "$@" && clear_error && grep -q "$pattern" "$err" &&
+        ! tr -d '\n' <"$err" | LC_ALL=C grep -q '[[:cntrl:]]'
+    result $? "$name"
+}
+
+# True when the JSON of the last run has one object for which the Python expression holds.
+holds() { # EXPRESSION
+    python3 -c '
+import json, sys
+lines = open(sys.argv[1]).read().splitlines()
+assert len(lines) == 1, len(lines)
+v = json.loads(lines[0])
+assert eval(sys.argv[2]), v' "$out" "$1" 2>>"$err"
+}
+
+# ---- each kind as text, as JSON, from standard input and as hex: the same four times
+
+kind() { # FILE OBJECT EXPRESSION
+    run 0 inspect "$1" && [ ! -s "$err" ] && grep -q "^object: *$2\$" "$out" &&
+        grep -q 'not checked (' "$out" && cp "$out" "$tmp/text"
+    result $? "$2: text, and it says what was not checked"
+    run 0 inspect --json "$1" && cp "$out" "$tmp/json" && holds "v['object'] == '$2' and ($3)"
+    result $? "$2: JSON"
+    run 0 inspect - <"$1" && cmp -s "$out" "$tmp/text"
+    result $? "$2: standard input"
+    hex "$1" >"$tmp/hex"
+    run 0 inspect "$tmp/hex" && cmp -s "$out" "$tmp/text"
+    result $? "$2: hex"
+    od -An -v -tx1 "$1" | tr a-f A-F >"$tmp/dump"
+    run 0 inspect "$tmp/dump" && cmp -s "$out" "$tmp/text"
+    result $? "$2: hex in groups and lines, upper case"
+    run 0 inspect --hex --json - <"$tmp/hex" && cmp -s "$out" "$tmp/json"
+    result $? "$2: --hex"
+}
+
+kind cert "certificate" "v['device_id'] == 'pump-1' and v['key_epoch'] == 3 and
+    v['kem_key']['algorithm'] == 'ML-KEM-512' and v['kem_key']['bytes'] == 800 and
+    len(v['key_id']) == 32 and v['kid'] == v['key_id'][:16] and v['roles'] == ['device'] and
+    v['not_before'] == '2025-10-09T08:53:20Z' and v['scopes'][0] == {'prefix': 'plant/pump-1',
+    'rights': ['publish'], 'class': 'M (commands within limits)'} and
+    v['signature'] == {'state': 'not checked', 'note': 'give --root MANIFEST'}"
+kind kemcert "certificate" "v['signing_key'] is None and v['not_after'] is None and
+    v['scopes'] == []"
+kind manifest "root manifest" "v['root_version'] == 1 and len(v['keys']) == 5 and
+    v['thresholds'] == {'root': 2, 'issuer': 1, 'revoker': 1} and
+    v['hash'] == __import__('hashlib').sha256(open('manifest', 'rb').read()).hexdigest()"
+kind revocations "revocation snapshot" "v['seq'] == 9 and v['count'] == 3 and
+    v['revoked'][2] == {'roster_index': 70000, 'below_key_epoch': 'every', 'reason': 4}"
+kind join "join request" "v['nonce'] == 'a5' * 32 and v['signatures']['state'] == 'verified' and
+    v['factory']['state'] == 'not checked'"
+kind factory "factory record" "v['signature']['state'] == 'verified' and
+    len(v['fingerprint']) == 64"
+kind challenge "challenge" "v['nonce'] == 'a5' * 32 and v['device_id'] == 'pump-1'"
+kind grant "grant" "v['sealed_bytes'] == v['bytes'] - 8 - v['capsule_bytes']"
+kind confirm "confirmation" "len(v['mac']) == 64"
+kind announcement "announcement" "v['announcement_epoch'] == 7 and
+    v['certificate']['device_id'] == 'pump-1' and v['topic_check']['state'] == 'not checked'"
+kind v1 "v1 packet" "v['seq'] == 257 and v['message_bytes'] == 12 and
+    v['recipient_kid'] == 'ee' * 8 and v['signature_algorithm'] == 'ML-DSA-44'"
+
+key=$(python3 -c 'import hashlib; d = open("cert", "rb").read(); i = d.find(b"\x59\x03\x20") + 3
+print(d[i:i + 8].hex() + "..., SHA-256 " + hashlib.sha256(d[i:i + 800]).hexdigest())')
+run 0 inspect cert && grep -q "^kem key: *ML-KEM-512, 800 bytes, $key\$" "$out"
+result $? "keys are shown by length, first bytes and SHA-256"
+
+# ---- streams
+
+{
+    printf 'pq/4/k/pump-1 %s\n' "$(hex announcement)"
+    printf 'plant/pump 1/state %s\n\n' "$(hex v1)"
+    hex challenge
+    echo
+} >"$tmp/stream"
+run 0 inspect --json - <"$tmp/stream" && python3 -c '
+import json, sys
+v = [json.loads(line) for line in open(sys.argv[1])]
+assert [o["object"] for o in v] == ["announcement", "v1 packet", "challenge"]
+assert [o.get("topic") for o in v] == ["pq/4/k/pump-1", "plant/pump 1/state", None]
+assert v[0]["topic_check"]["state"] == "verified"' "$out" 2>>"$err"
+result $? "a stream with topics is JSON lines"
+run 0 inspect - <"$tmp/stream" && [ "$(grep -c '^object: ' "$out")" = 3 ] &&
+    grep -q '^topic check: *verified' "$out"
+result $? "a stream as text"
+mkfifo "$tmp/fifo"
+"$pqi" inspect --json - <"$tmp/fifo" >"$out" 2>"$err" &
+reader=$!
+exec 3>"$tmp/fifo"
+head -n 1 "$tmp/stream" >&3
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    [ -s "$out" ] && break
+    sleep 0.1
+done
+[ -s "$out" ]
+result $? "a line of a live stream is shown when it comes"
+exec 3>&-
+wait "$reader"
+printf 'pq/4/k/pump-2 %s\n' "$(hex announcement)" >"$tmp/other_id"
+run 1 inspect "$tmp/other_id" && grep -q '^topic check: *DOES NOT VERIFY' "$out"
+result $? "an announcement on the topic of another device is noticed"
+run 1 inspect "$tmp/other_id" --root manifest && grep -q '^signature: *DOES NOT VERIFY' "$out"
+result $? "and its signature, which covers the topic, does not verify"
+{
+    printf 'a/b 1234\n'
+    printf 'a/b %s\n' "$(hex confirm)"
+    printf 'pq/4/k/gone \n'
+} >"$tmp/mixed"
+run 1 inspect --json "$tmp/mixed" && [ "$(wc -l <"$out")" = 1 ] && [ "$(wc -l <"$err")" = 2 ] &&
+    grep -q 'line 1: is none of our objects' "$err" && grep -q 'line 3: is empty' "$err"
+result $? "a bad line does not stop a stream and is named"
+run 3 inspect challenge absent cert && [ "$(grep -c '^object: ' "$out")" = 2 ]
+result $? "a missing file does not hide the others"
+
+# ---- hostile text: nothing of it reaches the terminal raw
+
+printf 'a\033[2J\302\233b\342\200\256c\377/d %s\n' "$(hex confirm)" >"$tmp/hostile"
+run 0 inspect --hex "$tmp/hostile" && grep -qF 'a\x1b[2J\xc2\x9bb\xe2\x80\xaec' "$out" &&
+    ! tr -d '\n' <"$out" | LC_ALL=C grep -q '[[:cntrl:]]'
+result $? "control characters of a topic are escaped in text"
+run 0 inspect --hex --json "$tmp/hostile" && ! tr -d '\n' <"$out" | LC_ALL=C grep -q '[^ -~]' &&
+    holds "v['object'] == 'confirmation'"
+result $? "and in JSON"
+cp challenge "$tmp/$(printf 'x\033[2Jy')"
+printf 'zz' >>"$tmp/$(printf 'x\033[2Jy')"
+refused "control characters of a file name are escaped" 'x.x1b\[2Jy: looks like a challenge' \
+    "$tmp/$(printf 'x\033[2Jy')"
+
+# ---- cut, extended, garbage, empty, huge
+
+for f in cert manifest revocations join factory challenge grant confirm announcement v1; do
+    size=$(wc -c <"$f")
+    ok=0
+    for n in 1 2 7 20 45 51 $((size / 2)) $((size - 1)); do
+        [ "$n" -lt "$size" ] || continue
+        head -c "$n" "$f" >"$tmp/cut"
+        run 1 inspect "$tmp/cut" && clear_error || ok=1
+        hex "$tmp/cut" >"$tmp/cut.hex"
+        run 1 inspect --hex "$tmp/cut.hex" && clear_error || ok=1
+    done
+    result "$ok" "$f: cut off is refused with one line"
+    { cat "$f" && printf '\0'; } >"$tmp/long"
+    refused "$f: one byte too many is refused" 'looks like' "$tmp/long"
+done
+head -c 2000 cert >"$tmp/cut"
+refused "a cut certificate is told" 'looks like a certificate, but it is cut off' "$tmp/cut"
+{ cat join && printf 'xyz'; } >"$tmp/long"
+refused "an extended join request is told" 'a join request, but 3 bytes follow its end' "$tmp/long"
+: >"$tmp/empty"
+refused "an empty file" 'is empty' "$tmp/empty"
+head -c 5000 /dev/zero >"$tmp/zero"
+refused "zeros" 'is none of our objects' "$tmp/zero"
+echo 'not an object' >"$tmp/words"
+refused "words" 'is neither' "$tmp/words"
+echo 'abc' >"$tmp/odd"
+refused "an odd number of digits" 'odd number' "$tmp/odd"
+head -c 3000000 /dev/zero >"$tmp/huge"
+refused "a huge file" 'is longer than any' "$tmp/huge"
+tr '\0' a <"$tmp/huge" >"$tmp/huge.hex"
+refused "a huge line of hex" 'is longer than any' "$tmp/huge.hex"
+run 1 inspect - </dev/zero && clear_error && grep -q 'is longer than any' "$err"
+result $? "an endless input"
+run 3 inspect "$tmp" && clear_error
+result $? "a folder is an environment error"
+run 3 inspect absent && clear_error && grep -q 'cannot open absent' "$err"
+result $? "a missing file is an environment error"
+usage_error "no file" inspect
+usage_error "--root-hash without --root" inspect --root-hash 00 cert
+
+# ---- signatures
+
+hash=$(sha256sum manifest | cut -d ' ' -f 1)
+for f in cert kemcert manifest manifest2 revocations announcement; do
+    run 0 inspect --root manifest --root-hash "$hash" "$f" && [ ! -s "$err" ] &&
+        grep -q '^signatures\?: *verified' "$out" && ! grep -q 'DOES NOT' "$out"
+    result $? "$f verifies under the root"
+    run 1 inspect --root other "$f" && grep -q 'signatures\?: *DOES NOT VERIFY' "$out"
+    result $? "$f does not verify under another fleet's root"
+    size=$(wc -c <"$f")
+    { head -c $((size - 1)) "$f" && tail -c 1 "$f" | tr '\000-\377' '\001-\377\000'; } >"$tmp/bad"
+    run 1 inspect --json --root manifest "$tmp/bad" &&
+        holds "'DOES NOT VERIFY' in (v.get('signature') or v['signatures'])['state']"
+    result $? "$f with an altered signature does not verify"
+done
+run 0 inspect --root manifest cert && grep -q 'was not checked (give --root-hash)' "$err"
+result $? "a root without its hash is used with a note"
+hex manifest >"$tmp/root.hex"
+run 0 inspect --root "$tmp/root.hex" --root-hash "$hash" cert && grep -q '^signature: *verified' "$out"
+result $? "the root may be hex"
+refused "another hash than the root's" 'has another hash' --root manifest \
+    --root-hash "$(sha256sum other | cut -d ' ' -f 1)" cert
+refused "a root that is no manifest" 'is not a root manifest' --root cert cert
+head -c -1 manifest >"$tmp/bad"
+printf '\377' >>"$tmp/bad"
+refused "a root with an altered signature" 'do not verify' --root "$tmp/bad" cert
+run 2 inspect --root manifest --root-hash "${hash}00" cert && clear_error
+result $? "a hash of the wrong length"
+run 3 inspect --root absent cert && clear_error
+result $? "a root that cannot be read"
+for f in factory join; do
+    size=$(wc -c <"$f")
+    { head -c $((size - 1)) "$f" && tail -c 1 "$f" | tr '\000-\377' '\001-\377\000'; } >"$tmp/bad"
+    run 1 inspect "$tmp/bad" && grep -q '^signatures\?: *DOES NOT VERIFY' "$out"
+    result $? "$f with an altered signature does not verify"
+done
+# ---- what the CA and a device really make
+
 umask 077
-head -c 32 /dev/urandom >key
+mkdir "$tmp/real" && cd "$tmp/real" && head -c 32 /dev/urandom >key
 ca="--dir ca --key-file key"
 dev="--dir dev --key-file key"
-hex() { od -An -v -tx1 "$1" | tr -d ' \n'; }
-
 # shellcheck disable=SC2086
 {
     "$pqi" ca init $ca --root-dir root --fleet f >hash &&
@@ -26,48 +243,15 @@ hex() { od -An -v -tx1 "$1" | tr -d ' \n'; }
         "$pqi" ca export $ca --out cert --epoch 1 cert pump-1 &&
         "$pqi" ca export $ca --out manifest manifest
 } >"$out" 2>"$err"
-result $? "there is one of each object"
-
-for pair in factory:factory-record challenge:challenge join:join-request grant:grant \
-    confirmation:confirmation revocations:revocations cert:certificate manifest:manifest; do
-    file=${pair%%:*}
-    type=${pair##*:}
-    run 0 inspect "$file" && grep -qE "^type +$type\$" "$out"
-    result $? "$type, binary"
-    hex "$file" >"$file.hex" && run 0 inspect "$file.hex" && grep -qE "^type +$type\$" "$out"
-    result $? "$type, hex"
-    run 0 inspect --json "$file" && python3 -c '
-import json, sys
-v = json.load(open(sys.argv[1]))
-assert v["type"] == sys.argv[2] and v["bytes"] > 0' "$out" "$type" 2>>"$err"
-    result $? "$type, JSON"
-    size=$(wc -c <"$file")
-    head -c $((size - 1)) "$file" >cut && run 1 inspect cut && clear_error
-    result $? "$type cut short: one clear error"
-    (cat "$file" && printf x) >long && run 1 inspect long && clear_error
-    result $? "$type with a byte too many: one clear error"
+result $? "pqi ca and pqi device make one of each object"
+for pair in 'factory:factory record' challenge:challenge 'join:join request' grant:grant \
+    confirmation:confirmation 'revocations:revocation snapshot' cert:certificate \
+    'manifest:root manifest'; do
+    run 0 inspect --json --root manifest --root-hash "$(cat hash)" "${pair%%:*}" &&
+        holds "v['object'] == '${pair##*:}'" && ! grep -qF "$(hex key)" "$out"
+    result $? "a real ${pair##*:}"
 done
-run 1 inspect cut && grep -q 'at byte [0-9]' "$err"
-result $? "the error names the byte"
-grep -q "$(cat hash)" "$out" || { "$pqi" inspect manifest | grep -q "$(cat hash)"; }
-result $? "the manifest shows the hash that ca init printed"
-
-# What mosquitto_sub -F %x and -F '%t %x' print: one object a line.
-{
-    hex cert && echo && echo "pq/4/v $(hex revocations)" && echo zz && hex challenge && echo
-} >stream
-"$pqi" inspect --lines <stream >"$out" 2>"$err"
-[ $? = 1 ] && [ "$(wc -l <"$out")" = 3 ] && grep -q 'line 3' "$err"
-result $? "a stream: one line for each object, the bad line is named"
-"$pqi" inspect - <cert >"$out" 2>"$err" && grep -q pump-1 "$out"
-result $? "standard input"
-printf '\021\000\000\002short' >v1
-run 1 inspect v1 && grep -q 'v1 packet' "$err"
-result $? "a packet header cut short"
-: >empty
-run 1 inspect empty && clear_error
-result $? "an empty file"
-usage_error "no operand" inspect
-! grep -rqF "$(hex key)" "$out"
-result $? "no secret"
+run 0 inspect --root manifest --root-hash "$(cat hash)" cert revocations manifest &&
+    [ "$(grep -c '^signatures\?: *verified' "$out")" = 3 ]
+result $? "real certificate, snapshot and manifest verify under the hash that ca init printed"
 finish
