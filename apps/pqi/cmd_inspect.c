@@ -298,9 +298,9 @@ pqi_cli_exit pqi_cmd_inspect(const pqi_cli_command *self, int argc, char **argv)
     };
     pqi_cli_exit rc = pqi_cli_parse(self, options,
         "Shows what an object or packet says and which of it was checked. An input is one\n"
-        "binary object, hex text, or lines of hex, each with or without a topic in front of it:\n"
-        "  mosquitto_sub -t 'pq/4/#' -F '%t %x' | pqi inspect -\n"
-        "Nothing is opened that is sealed; no secret is read or shown.",
+        "binary object, hex text, or lines of hex, each with or without a topic in front of it.\n"
+        "Nothing is opened that is sealed; no secret is read or shown.\n\n"
+        "Example: mosquitto_sub -t 'pq/4/#' -F '%t %x' | pqi inspect -",
         &argc, argv);
     if (rc != PQI_CLI_GO) {
         return rc;

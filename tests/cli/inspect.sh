@@ -231,7 +231,7 @@ ca="--dir ca --key-file key"
 dev="--dir dev --key-file key"
 # shellcheck disable=SC2086
 {
-    "$pqi" ca init $ca --root-dir root --fleet f >hash &&
+    "$pqi" ca init $ca --root-dir root --fleet f >"hash" &&
         "$pqi" device init $dev --root-hash "$(cat hash)" --out factory --id pump-1 >/dev/null &&
         "$pqi" ca allow $ca --factory factory --scope plant/a:pub,sub:L >/dev/null &&
         "$pqi" ca challenge $ca --out challenge --id pump-1 >/dev/null &&
