@@ -231,5 +231,55 @@ static void the_pages_are_protected(void **state)
     host_rig_end(&r);
 }
 
-PQI_TEST_MAIN(
-    cmocka_unit_test(no_readable_page_holds_a_secret), cmocka_unit_test(the_pages_are_protected))
+/* Bytes that are not zero in the protected region, which is read past its access rights. */
+static size_t bytes_left_inside(void)
+{
+    char line[512];
+    unsigned long from = 0, to = 0;
+    size_t left = 0;
+    int mem = open("/proc/self/mem", O_RDONLY);
+    FILE *f = fopen("/proc/self/smaps", "r");
+    assert_non_null(f);
+    assert_true(mem >= 0);
+    while (fgets(line, sizeof line, f) != NULL) {
+        unsigned long a, b;
+        char perms[5];
+        if (sscanf(line, "%lx-%lx %4s", &a, &b, perms) == 3) {
+            from = a;
+            to = b;
+        }
+        if (strncmp(line, "VmFlags:", 8) == 0 && strstr(line, " dd") && strstr(line, " wf")) {
+            static uint8_t page[4096];
+            for (unsigned long at = from; at < to; at += sizeof page) {
+                assert_int_equal(pread(mem, page, sizeof page, (off_t)at), sizeof page);
+                for (size_t i = 0; i < sizeof page; i++) {
+                    left += page[i] != 0 ? 1u : 0u;
+                }
+            }
+            memset(page, 0, sizeof page);
+        }
+    }
+    (void)fclose(f);
+    (void)close(mem);
+    return left;
+}
+
+/* INV-16, INV-86: after zeroize not even the key-encryption key is left, which opens the file with
+ * all the others. What stays are the two canaries of the region. */
+static void zeroize_leaves_nothing(void **state)
+{
+    (void)state;
+    host_rig_make(&r);
+    r.algs.classic = &pqi_classic_openssl;
+    pqi_provider *p = host_rig_open(&r);
+    assert_int_equal(pqi_provider_generate(p, 1, PQI_KEY_X25519, 0), PQI_OK);
+    assert_true(bytes_left_inside() > 2u * 16u + PQI_KEK_LEN);
+    assert_int_equal(pqi_provider_zeroize(p), PQI_OK);
+    assert_true(bytes_left_inside() <= 2u * 16u);
+    assert_int_equal(pqi_provider_destroy(p, 1), PQI_ERR_STATE);
+    pqi_host_provider_close(p);
+    host_rig_end(&r);
+}
+
+PQI_TEST_MAIN(cmocka_unit_test(no_readable_page_holds_a_secret),
+    cmocka_unit_test(the_pages_are_protected), cmocka_unit_test(zeroize_leaves_nothing))

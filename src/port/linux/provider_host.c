@@ -91,9 +91,14 @@ static pqi_status host_open_mem(void *arg)
     return pqi_pmem_open(&((host *)arg)->mem);
 }
 
+/* After zeroize the key-encryption key goes too: it opens every key that is stored. */
 static void host_close_mem(void *arg)
 {
-    pqi_pmem_close(&((host *)arg)->mem);
+    host *h = arg;
+    if (h->soft.live == 0) {
+        pqi_wipe(h->mem.data.ptr, h->mem.data.len);
+    }
+    pqi_pmem_close(&h->mem);
 }
 
 static pqi_status note_errno(pqi_status st)
