@@ -59,7 +59,8 @@ typedef struct pqi_host_provider_cfg {
 PQI_API PQI_MUST_CHECK pqi_status pqi_host_provider_open(
     pqi_provider **out, const pqi_host_provider_cfg *cfg);
 
-/* Wipes, unlocks and frees. No other thread may be inside. NULL is fine. */
+/* Wipes, unlocks and frees. No other thread may be inside. NULL is fine; a provider that
+ * pqi_host_provider_open() did not make is left alone. */
 PQI_API void pqi_host_provider_close(pqi_provider *p);
 
 /* What the kernel granted; 0 is a warning for the log. */

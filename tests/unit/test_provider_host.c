@@ -6,6 +6,7 @@
 
 #include <pqi/provider_soft.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/wait.h>
 
@@ -273,8 +274,35 @@ static void a_forked_child_is_refused(void **state)
     host_rig_end(&r);
 }
 
+/* A provider of another kind is not taken for one of ours, which would read beyond its object. */
+static void another_kind_of_provider_is_refused(void **state)
+{
+    (void)state;
+    static const pqi_provider_ops ops = {.abi = PQI_PROVIDER_ABI, .name = "other"};
+    pqi_provider *other = malloc(sizeof *other); /* no more than the first member: ASan watches */
+    pqi_soft *bare = calloc(1, sizeof *bare);
+    pqi_host_provider_facts facts;
+    assert_non_null(other);
+    assert_non_null(bare);
+    other->ops = &ops;
+    host_rig_make(&r);
+    pqi_provider *p = host_rig_open(&r);
+    bare->base.ops = p->ops;
+    assert_int_equal(pqi_host_provider_get_facts(other, &facts), PQI_ERR_ARG);
+    assert_int_equal(pqi_host_provider_get_facts(&bare->base, &facts), PQI_ERR_ARG);
+    assert_int_equal(pqi_host_provider_get_facts(NULL, &facts), PQI_ERR_ARG);
+    assert_int_equal(pqi_host_provider_get_facts(p, NULL), PQI_ERR_ARG);
+    pqi_host_provider_close(other);
+    pqi_host_provider_close(&bare->base);
+    pqi_host_provider_close(p);
+    free(bare);
+    free(other);
+    host_rig_end(&r);
+}
+
 PQI_TEST_MAIN(cmocka_unit_test(conformance),
     cmocka_unit_test(keys_and_counters_outlive_the_process),
     cmocka_unit_test(a_wrong_file_is_refused), cmocka_unit_test(files_are_private_and_unreadable),
     cmocka_unit_test(missing_is_only_missing), cmocka_unit_test(every_source_of_the_kek),
-    cmocka_unit_test(a_forked_child_is_refused))
+    cmocka_unit_test(a_forked_child_is_refused),
+    cmocka_unit_test(another_kind_of_provider_is_refused))

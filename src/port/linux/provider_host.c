@@ -8,6 +8,7 @@
  * Birth: provider.pqi in state "new", counters.pqi, provider.pqi in state "ready". So counters.pqi
  * never exists alone, and a ready provider without it has lost it: both are refused (INV-5). A crash
  * in between leaves "new", which no caller ever got keys from, and the next open finishes it. */
+#include "hal/soft.h"
 #include "port/linux/file_atomic.h"
 #include "port/linux/kek.h"
 #include "port/linux/protected_mem.h"
@@ -371,16 +372,23 @@ pqi_status pqi_host_provider_open(pqi_provider **out, const pqi_host_provider_cf
     return PQI_OK;
 }
 
+/* A provider of another kind, even one over pqi_soft, is no host. */
+static bool is_host(const pqi_provider *p)
+{
+    const pqi_soft *s = (const pqi_soft *)(const void *)p;
+    return p != NULL && p->ops == &pqi_soft_ops && s->cfg.platform.lock == host_lock;
+}
+
 void pqi_host_provider_close(pqi_provider *p)
 {
-    if (p != NULL) {
+    if (is_host(p)) {
         release((host *)(void *)p); /* wipes the memory; soft holds no secret */
     }
 }
 
 pqi_status pqi_host_provider_get_facts(const pqi_provider *p, pqi_host_provider_facts *out)
 {
-    if (p == NULL || out == NULL) {
+    if (!is_host(p) || out == NULL) {
         return PQI_ERR_ARG;
     }
     const host *h = (const host *)(const void *)p;
