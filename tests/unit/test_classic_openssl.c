@@ -222,6 +222,33 @@ static void aeads(void **state)
     assert_int_equal(c->aead_seal(&short_key, empty, empty, (pqi_span){out, 16}), PQI_ERR_ARG);
 }
 
+/* The longest message of L = 2 (RFC 3610 section 2.1) with its tag is longer than 65535 bytes; what
+ * can be sealed can be opened. */
+static void ccm_opens_its_longest_message(void **state)
+{
+    (void)state;
+    static uint8_t plain[65536], box[65536 + 16], got[65536];
+    static const pqi_aead_id ids[] = {PQI_AEAD_AES_128_CCM_8, PQI_AEAD_AES_128_CCM_16};
+    const uint8_t key[16] = {1}, nonce[13] = {2};
+    memset(plain, 0x5a, sizeof plain);
+    for (size_t i = 0; i < 2; i++) {
+        const pqi_aead_key k = {ids[i], {key, sizeof key}, {nonce, sizeof nonce}};
+        const pqi_cspan none = {NULL, 0};
+        size_t tag = i == 0 ? 8 : 16, n = 65535;
+        assert_int_equal(
+            c->aead_seal(&k, none, (pqi_cspan){plain, n}, (pqi_span){box, n + tag}), PQI_OK);
+        assert_int_equal(
+            c->aead_open(&k, none, (pqi_cspan){box, n + tag}, (pqi_span){got, n}), PQI_OK);
+        assert_memory_equal(got, plain, n);
+        assert_int_equal(
+            c->aead_seal(&k, none, (pqi_cspan){plain, n + 1}, (pqi_span){box, n + 1 + tag}),
+            PQI_ERR_ARG);
+        assert_int_equal(
+            c->aead_open(&k, none, (pqi_cspan){box, n + 1 + tag}, (pqi_span){got, n + 1}),
+            PQI_ERR_ARG);
+    }
+}
+
 static void random_fills(void **state)
 {
     (void)state;
@@ -235,4 +262,5 @@ static void random_fills(void **state)
 
 PQI_TEST_MAIN(cmocka_unit_test(hashes), cmocka_unit_test(hmacs), cmocka_unit_test(x25519_rfc7748),
     cmocka_unit_test(x25519_zero_is_refused), cmocka_unit_test(ed25519_rfc8032),
-    cmocka_unit_test(aeads), cmocka_unit_test(random_fills))
+    cmocka_unit_test(aeads), cmocka_unit_test(ccm_opens_its_longest_message),
+    cmocka_unit_test(random_fills))

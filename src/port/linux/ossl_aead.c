@@ -151,7 +151,7 @@ pqi_status pqi_ossl_aead_seal(const pqi_aead_key *k, pqi_cspan aad, pqi_cspan in
 pqi_status pqi_ossl_aead_open(const pqi_aead_key *k, pqi_cspan aad, pqi_cspan in, pqi_span out)
 {
     size_t tag_len = 0;
-    pqi_status st = check(k, aad, in.len, &tag_len);
+    pqi_status st = check(k, aad, out.len, &tag_len);
     if (st == PQI_OK && (in.len < tag_len || in.len - tag_len != out.len)) {
         st = PQI_ERR_ARG;
     }
