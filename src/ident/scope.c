@@ -7,12 +7,15 @@
 /* A topic name: MQTT 5.0 section 4.7.1 and 4.7.3, no wildcard and no NUL. */
 static bool plain_topic(pqi_cspan t)
 {
+    if (t.ptr == NULL || t.len == 0) {
+        return false;
+    }
     for (size_t i = 0; i < t.len; i++) {
         if (t.ptr[i] == '+' || t.ptr[i] == '#' || t.ptr[i] == 0) {
             return false;
         }
     }
-    return t.ptr != NULL && t.len != 0;
+    return true;
 }
 
 bool pqi_ident_scope_ok(const pqi_scope *s)

@@ -63,6 +63,7 @@ static void scope_refuses_topics(void **state)
     const pqi_scope s = {{PQI_LIT("p")}, PQI_RIGHT_PUB, 0};
     assert_int_equal(
         pqi_scope_check(&s, 1, (pqi_cspan){PQI_LIT("p/\0")}, PQI_RIGHT_PUB, 0), PQI_ERR_ARG);
+    assert_int_equal(pqi_scope_check(&s, 1, (pqi_cspan){NULL, 3}, PQI_RIGHT_PUB, 0), PQI_ERR_ARG);
     uint8_t longest[PQI_TOPIC_MAX + 1];
     memset(longest, '/', sizeof longest);
     longest[0] = 'p';
