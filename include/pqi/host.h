@@ -35,7 +35,7 @@ PQI_API PQI_MUST_CHECK pqi_status pqi_host_kek_from_env(pqi_host_kek_source *out
 
 typedef struct pqi_host_provider_cfg {
     const pqi_algs *algs; /* borrowed until close */
-    const char *dir;      /* of the provider alone, mode 0700; copied */
+    const char *dir;      /* of the provider alone, mode 0700; copied as an absolute path */
     pqi_host_kek_source kek;
     int create;       /* 1: make the directory and a new provider where there is none */
     uint32_t slots;   /* keys; 0: PQI_HOST_SLOTS_DEFAULT */
@@ -48,7 +48,8 @@ typedef struct pqi_host_provider_cfg {
  * children, and without access rights between operations.
  *
  * One provider serves many threads. A forked child cannot use it (PQI_ERR_STATE) and must not fork
- * while another thread is inside.
+ * while another thread is inside. Once the lock file is removed or the directory replaced, nothing is
+ * written any more: keys and counters can be used but not changed (PQI_ERR_STORAGE).
  *
  * On error *out is NULL and the files are as before.
  * PQI_OK; PQI_ERR_ARG: not exactly one KEK source, a bad configuration; PQI_ERR_MISSING: there is no

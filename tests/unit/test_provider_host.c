@@ -300,9 +300,62 @@ static void another_kind_of_provider_is_refused(void **state)
     host_rig_end(&r);
 }
 
+/* INV-6: when somebody removes the lock file and a second provider opens the directory, the first one
+ * writes nothing any more, so neither takes counters of the other back. */
+static void without_its_lock_a_provider_writes_nothing(void **state)
+{
+    (void)state;
+    pqi_provider *second = NULL;
+    uint64_t v = 0;
+    const char *text = "";
+    host_rig_make(&r);
+    pqi_provider *first = host_rig_open(&r);
+    assert_int_equal(pqi_provider_counter_advance(first, 0, 5), PQI_OK);
+    drop("lock");
+    assert_int_equal(pqi_provider_counter_advance(first, 0, 6), PQI_ERR_STORAGE);
+    assert_int_equal(pqi_provider_native_error(first, &text), ESTALE);
+    assert_int_equal(pqi_host_provider_open(&second, &r.cfg), PQI_OK);
+    assert_int_equal(pqi_provider_counter_advance(second, 0, 10), PQI_OK);
+    assert_int_equal(pqi_provider_counter_advance(first, 1, 1), PQI_ERR_STORAGE);
+    assert_int_equal(pqi_provider_generate(first, 9, PQI_KEY_X25519, 0), PQI_ERR_STORAGE);
+    pqi_host_provider_close(first);
+    pqi_host_provider_close(second);
+    first = host_rig_open(&r);
+    assert_int_equal(pqi_provider_counter_get(first, 0, &v), PQI_OK);
+    assert_int_equal(v, 10);
+    pqi_host_provider_close(first);
+    host_rig_end(&r);
+}
+
+/* A relative path means the directory that it named when the provider was opened. */
+static void chdir_leads_nowhere_else(void **state)
+{
+    (void)state;
+    char before[512], path[128];
+    host_rig_make(&r);
+    assert_non_null(getcwd(before, sizeof before));
+    assert_int_equal(chdir(r.dir.path), 0);
+    assert_int_equal(mkdir("p", 0700), 0);
+    r.cfg.dir = "p";
+    pqi_provider *p = host_rig_open(&r);
+    assert_int_equal(chdir(r.keys.path), 0);
+    assert_int_equal(pqi_provider_counter_advance(p, 1, 1), PQI_OK);
+    assert_int_equal(chdir(before), 0);
+    assert_int_equal(pqi_provider_generate(p, 9, PQI_KEY_X25519, 0), PQI_OK);
+    pqi_host_provider_close(p);
+    static const char *const names[] = {"p/provider.pqi", "p/counters.pqi", "p/lock"};
+    for (size_t i = 0; i < 3; i++) {
+        drop(names[i]);
+    }
+    assert_int_equal(rmdir(tmp_dir_file(&r.dir, "p", path)), 0);
+    host_rig_end(&r);
+}
+
 PQI_TEST_MAIN(cmocka_unit_test(conformance),
     cmocka_unit_test(keys_and_counters_outlive_the_process),
     cmocka_unit_test(a_wrong_file_is_refused), cmocka_unit_test(files_are_private_and_unreadable),
     cmocka_unit_test(missing_is_only_missing), cmocka_unit_test(every_source_of_the_kek),
     cmocka_unit_test(a_forked_child_is_refused),
-    cmocka_unit_test(another_kind_of_provider_is_refused))
+    cmocka_unit_test(another_kind_of_provider_is_refused),
+    cmocka_unit_test(without_its_lock_a_provider_writes_nothing),
+    cmocka_unit_test(chdir_leads_nowhere_else))

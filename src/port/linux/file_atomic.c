@@ -46,6 +46,29 @@ static void close_quietly(int fd)
     errno = e;
 }
 
+pqi_status pqi_file_absolute(const char *dir, char *out, size_t room)
+{
+    size_t at = 0, n = strnlen(dir, room);
+    out[0] = 0;
+    if (n == 0 || n == room) {
+        return PQI_ERR_ARG;
+    }
+    if (dir[0] != '/') {
+        if (getcwd(out, room) == NULL) {
+            out[0] = 0;
+            return errno == ERANGE ? PQI_ERR_ARG : PQI_ERR_STORAGE;
+        }
+        at = strlen(out);
+        if (n + 1 >= room - at) {
+            out[0] = 0;
+            return PQI_ERR_ARG;
+        }
+        out[at++] = '/';
+    }
+    memcpy(out + at, dir, n + 1);
+    return PQI_OK;
+}
+
 pqi_status pqi_file_open_dir(const char *dir, int *fd)
 {
     *fd = -1;

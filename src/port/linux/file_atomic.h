@@ -12,6 +12,12 @@
 #include <pqi/status.h>
 
 #define PQI_FILE_NAME_MAX 200u
+#define PQI_FILE_DIR_MAX  4096u
+
+/* `dir` as an absolute path, so that a later chdir() leads to no other directory. Symbolic links stay
+ * as they are. PQI_OK; PQI_ERR_ARG: empty, or longer than room - 1 bytes; PQI_ERR_STORAGE: the
+ * current directory has no name. On error out[0] is 0. */
+PQI_MUST_CHECK pqi_status pqi_file_absolute(const char *dir, char *out, size_t room);
 
 /* Replaces the content of dir/name: new file under an unpredictable name, write, fsync, rename,
  * fsync of the directory. After a crash or an error the file holds the old or the new content, whole.

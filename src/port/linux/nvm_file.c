@@ -47,18 +47,18 @@ pqi_status pqi_host_nvm_open(pqi_host_nvm *h, const char *dir)
     if (h == NULL || dir == NULL) {
         return PQI_ERR_ARG;
     }
-    size_t n = strnlen(dir, PQI_HOST_DIR_MAX);
-    if (n == 0 || n == PQI_HOST_DIR_MAX) {
-        return PQI_ERR_ARG;
-    }
+    char path[PQI_HOST_DIR_MAX];
     int fd = -1;
-    pqi_status st = pqi_file_open_dir(dir, &fd);
+    pqi_status st = pqi_file_absolute(dir, path, sizeof path);
+    if (st == PQI_OK) {
+        st = pqi_file_open_dir(path, &fd);
+    }
     if (st != PQI_OK) {
         return st;
     }
     (void)close(fd);
     memset(h, 0, sizeof *h);
-    memcpy(h->dir, dir, n + 1);
+    memcpy(h->dir, path, strlen(path) + 1);
     h->nvm.ctx = h;
     h->nvm.read = nvm_read;
     h->nvm.write = nvm_write;

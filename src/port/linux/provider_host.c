@@ -53,7 +53,7 @@ typedef struct host {
     pqi_kek_params kdf;
     uint8_t state;
     int lock_fd;
-    char *dir;
+    char dir[PQI_FILE_DIR_MAX];
 } host;
 
 /* Of the last failed file operation on this thread. */
@@ -128,6 +128,34 @@ static void put_fixed(const host *h, uint8_t out[FIXED_LEN])
     memcpy(out + 10, h->kdf.salt, PQI_KEK_SALT);
 }
 
+/* The directory still holds the lock of this provider. Without this check a removed lock file, or
+ * another directory under the same name, would let two providers overwrite each other's counters. */
+static pqi_status still_ours(const host *h)
+{
+    int dir;
+    if (pqi_file_open_dir(h->dir, &dir) != PQI_OK) {
+        return PQI_ERR_STORAGE;
+    }
+    struct stat held, named;
+    bool seen =
+        fstat(h->lock_fd, &held) == 0 && fstatat(dir, LOCK_FILE, &named, AT_SYMLINK_NOFOLLOW) == 0;
+    (void)close(dir);
+    if (seen && held.st_dev == named.st_dev && held.st_ino == named.st_ino) {
+        return PQI_OK;
+    }
+    errno = ESTALE;
+    return PQI_ERR_STORAGE;
+}
+
+static pqi_status write_file(const host *h, const char *name, pqi_cspan data)
+{
+    pqi_status st = still_ours(h);
+    if (st == PQI_OK) {
+        st = pqi_file_write_atomic(h->dir, name, data);
+    }
+    return note_errno(st);
+}
+
 static pqi_status host_save_keys(void *arg, pqi_cspan plain)
 {
     host *h = arg;
@@ -146,7 +174,7 @@ static pqi_status host_save_keys(void *arg, pqi_cspan plain)
             (pqi_span){file + HEADER_LEN, len - HEADER_LEN});
     }
     if (st == PQI_OK) {
-        st = note_errno(pqi_file_write_atomic(h->dir, KEYS_FILE, (pqi_cspan){file, len}));
+        st = write_file(h, KEYS_FILE, (pqi_cspan){file, len});
     }
     free(file);
     return st;
@@ -154,20 +182,40 @@ static pqi_status host_save_keys(void *arg, pqi_cspan plain)
 
 static pqi_status host_save_counters(void *arg, pqi_cspan blob)
 {
-    host *h = arg;
-    return note_errno(pqi_file_write_atomic(h->dir, COUNTERS_FILE, blob));
+    return write_file(arg, COUNTERS_FILE, blob);
 }
 
 /* ---- opening ------------------------------------------------------------------------------------ */
 
+/* Makes the directory durable in its parent: a key that was handed out must not vanish with it. */
+static pqi_status make_dir(const char *path)
+{
+    if (mkdir(path, S_IRWXU) != 0) {
+        return errno == EEXIST ? PQI_OK : PQI_ERR_STORAGE;
+    }
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int parent = fd >= 0 ? openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    bool ok = parent >= 0 && fsync(parent) == 0;
+    if (parent >= 0) {
+        (void)close(parent);
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    if (!ok) {
+        (void)rmdir(path); /* or the next start would take it for durable */
+    }
+    return ok ? PQI_OK : PQI_ERR_STORAGE;
+}
+
 /* Directory and lock. The lock ends with the descriptor, also when the process dies. */
 static pqi_status take_dir(host *h, int create)
 {
-    if (create != 0 && mkdir(h->dir, S_IRWXU) != 0 && errno != EEXIST) {
-        return PQI_ERR_STORAGE;
+    int dir = -1;
+    pqi_status st = create != 0 ? make_dir(h->dir) : PQI_OK;
+    if (st == PQI_OK) {
+        st = pqi_file_open_dir(h->dir, &dir);
     }
-    int dir;
-    pqi_status st = pqi_file_open_dir(h->dir, &dir);
     if (st != PQI_OK) {
         return st;
     }
@@ -331,7 +379,6 @@ static void release(host *h)
     if (h->lock_fd >= 0) {
         (void)close(h->lock_fd);
     }
-    free(h->dir);
     free(h);
 }
 
@@ -352,9 +399,11 @@ pqi_status pqi_host_provider_open(pqi_provider **out, const pqi_host_provider_cf
     h->lock_fd = -1;
     (void)pthread_mutex_init(&h->mutex, NULL); /* default attributes: these cannot fail on Linux */
     (void)pthread_cond_init(&h->cond, NULL);
-    h->dir = strdup(cfg->dir);
     pqi_kek_params probe; /* exactly one source, before anything is made */
-    pqi_status st = h->dir != NULL ? pqi_kek_new_params(&cfg->kek, &probe) : PQI_ERR_LIMIT;
+    pqi_status st = pqi_kek_new_params(&cfg->kek, &probe);
+    if (st == PQI_OK) {
+        st = pqi_file_absolute(cfg->dir, h->dir, sizeof h->dir);
+    }
     if (st == PQI_OK) {
         st = set_up(h, cfg);
     }
