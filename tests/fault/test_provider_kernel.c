@@ -1,13 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The host provider over a kernel that does less: INV-14 where only what was synced outlives a
- * power cut. The linker replaces fsync(). */
+ * The host provider over a kernel that does less: INV-2 where the memory of a forked child is not
+ * wiped; INV-14 where only what was synced outlives a power cut. The linker replaces madvise() and
+ * fsync(). */
 #include "support/host_rig.h"
 
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+int real_madvise(void *p, size_t n, int advice) __asm__("__real_madvise");
+int wrap_madvise(void *p, size_t n, int advice) __asm__("__wrap_madvise");
 int real_fsync(int fd) __asm__("__real_fsync");
 int wrap_fsync(int fd) __asm__("__wrap_fsync");
 
+static int no_wipe_on_fork;
 static ino_t watched;
 static unsigned synced, fail_sync_of_watched;
+
+int wrap_madvise(void *p, size_t n, int advice)
+{
+    return no_wipe_on_fork && advice == MADV_WIPEONFORK ? -1 : real_madvise(p, n, advice);
+}
 
 int wrap_fsync(int fd)
 {
@@ -22,6 +34,37 @@ int wrap_fsync(int fd)
 }
 
 static host_rig r;
+
+/* INV-2, INV-6: the child is refused by its process id; it neither has the keys nor writes counters
+ * that take those of its parent back. */
+static void a_forked_child_is_refused_by_its_id(void **state)
+{
+    (void)state;
+    int status = 1;
+    uint64_t v = 0;
+    host_rig_make(&r);
+    no_wipe_on_fork = 1;
+    pqi_provider *p = host_rig_open(&r);
+    pqi_host_provider_facts facts;
+    assert_int_equal(pqi_host_provider_get_facts(p, &facts), PQI_OK);
+    assert_int_equal(facts.wiped_on_fork, 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        uint8_t b[8];
+        int bad = pqi_provider_random(p, (pqi_span){b, 8}) != PQI_ERR_STATE;
+        bad |= pqi_provider_counter_advance(p, 0, 7) != PQI_ERR_STATE;
+        pqi_host_provider_close(p);
+        _exit(bad);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(pqi_provider_counter_get(p, 0, &v), PQI_OK);
+    assert_int_equal(v, 0);
+    pqi_host_provider_close(p);
+    no_wipe_on_fork = 0;
+    host_rig_end(&r);
+}
 
 /* INV-14: the entry of a new directory is durable before a key in it is handed out. */
 static void a_new_directory_is_synced_in_its_parent(void **state)
@@ -49,4 +92,5 @@ static void a_new_directory_is_synced_in_its_parent(void **state)
     host_rig_end(&r);
 }
 
-PQI_TEST_MAIN(cmocka_unit_test(a_new_directory_is_synced_in_its_parent))
+PQI_TEST_MAIN(cmocka_unit_test(a_forked_child_is_refused_by_its_id),
+    cmocka_unit_test(a_new_directory_is_synced_in_its_parent))

@@ -53,6 +53,7 @@ typedef struct host {
     pqi_kek_params kdf;
     uint8_t state;
     int lock_fd;
+    pid_t pid; /* the process that opened it */
     char dir[PQI_FILE_DIR_MAX];
 } host;
 
@@ -87,9 +88,11 @@ static void host_wake(void *arg)
     (void)pthread_cond_broadcast(&((host *)arg)->cond);
 }
 
+/* Not every kernel wipes the memory of a forked child, so the process is looked at as well. */
 static pqi_status host_open_mem(void *arg)
 {
-    return pqi_pmem_open(&((host *)arg)->mem);
+    host *h = arg;
+    return h->pid == getpid() ? pqi_pmem_open(&h->mem) : PQI_ERR_STATE;
 }
 
 /* After zeroize the key-encryption key goes too: it opens every key that is stored. */
@@ -399,6 +402,7 @@ pqi_status pqi_host_provider_open(pqi_provider **out, const pqi_host_provider_cf
     h->lock_fd = -1;
     (void)pthread_mutex_init(&h->mutex, NULL); /* default attributes: these cannot fail on Linux */
     (void)pthread_cond_init(&h->cond, NULL);
+    h->pid = getpid();
     pqi_kek_params probe; /* exactly one source, before anything is made */
     pqi_status st = pqi_kek_new_params(&cfg->kek, &probe);
     if (st == PQI_OK) {
