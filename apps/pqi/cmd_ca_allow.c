@@ -304,6 +304,7 @@ static char *join_scopes(int *argc, char **argv)
     }
     char *all = pqi_cli_alloc(room);
     memcpy(all, name, n);
+    size_t end = n; /* the buffer is zeroed, so the text ends here */
     for (int i = 1; i < *argc; i++) {
         const char *value = NULL;
         if (strcmp(argv[i], name) == 0 && i + 1 < *argc) {
@@ -314,8 +315,9 @@ static char *join_scopes(int *argc, char **argv)
             argv[kept++] = argv[i];
             continue;
         }
-        (void)strcat(all, all[n] == '\0' ? "=" : ";");
-        (void)strcat(all, value);
+        all[end] = end == n ? '=' : ';';
+        memcpy(all + end + 1, value, strlen(value));
+        end += 1 + strlen(value);
     }
     if (kept < *argc) {
         argv[kept++] = all; /* at least one word was taken out */

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A check that cannot fail is a defect: each checker passes a small sound tree and fails each of
 # these trees with one fault in it.
+# shellcheck disable=SC2016 # backquotes of Markdown
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 tools=$(pwd)/tools
@@ -63,7 +64,7 @@ body() { # STATEMENT...    a function with these lines in the upper layer
     } >>src/suite/s.c
 }
 
-echo "1..45"
+echo "1..49"
 good check-layers
 tree; printf '#include "suite/s.h"\n' >>src/base/b.h; : >src/suite/s.h
 must_fail check-layers 'not below base' 'an upward include'
@@ -121,6 +122,24 @@ tree; printf 'pqi_unknown *pqi_z(void);\n' >>include/pqi/x.h
 must_fail check-headers 'pqi_unknown' 'a header that needs another'
 tree; printf 'struct twice {\n    int a;\n};\n' >>include/pqi/x.h
 must_fail check-headers 'twice' 'a header without a guard'
+
+domains() { # a sound tree with one label that is used and listed
+    tree
+    mkdir -p docs/spec
+    printf '#define LABEL "PQI4 one"\n' >>src/base/b.h
+    printf '| `PQI4 one` | signature | a thing |\n' >docs/spec/domains.md
+}
+domains
+"$tools/check-domains" "$tmp/t" >"$tmp/log" 2>&1
+result $? "check-domains accepts a sound tree"
+printf '#define OTHER "PQI4 two"\n' >>src/base/b.h
+must_fail check-domains 'lacks "PQI4 two"' 'a label that is not listed'
+domains
+printf '| `PQI4 three` | signature | nothing |\n' >>docs/spec/domains.md
+must_fail check-domains 'does not use' 'a listed label that nothing uses'
+domains
+printf '| `PQI4 one` | HMAC | another thing |\n' >>docs/spec/domains.md
+must_fail check-domains 'twice' 'a label with two meanings'
 
 good check-invariants
 tree; printf '| INV-2 | holds too | tests/inv.c |\n' >>docs/SECURITY-INVARIANTS.md
