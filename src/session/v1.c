@@ -58,15 +58,16 @@ pqi_status pqi_v1_gate_key(const pqi_algs *a, pqi_provider *p, pqi_key x25519,
     return st;
 }
 
-/* First 16 bytes of HMAC-SHA-256(GK, label || packet without the tag). */
-static pqi_status gate_tag(
-    const pqi_algs *a, const uint8_t *gk, pqi_cspan packet, uint8_t out[PQI_V1_GATE])
+/* First 16 bytes of HMAC-SHA-256(GK, label || post || packet without the tag). The topic is in it: a
+ * packet that was moved to another topic must not reach the signature (INV-99). */
+static pqi_status gate_tag(const pqi_algs *a, const uint8_t *gk, const pqi_v1_post *post,
+    pqi_cspan packet, uint8_t out[PQI_V1_GATE])
 {
     const size_t skip = PQI_V1_HDR + PQI_V1_GATE;
-    const pqi_cspan parts[] = {
-        gate_label, {packet.ptr, PQI_V1_HDR}, {packet.ptr + skip, packet.len - skip}};
+    const pqi_cspan parts[] = {gate_label, {post->b, post->len}, {packet.ptr, PQI_V1_HDR},
+        {packet.ptr + skip, packet.len - skip}};
     uint8_t mac[PQI_HASH_MAX];
-    pqi_status st = a->classic->hmac(PQI_HASH_SHA256, (pqi_cspan){gk, PQI_GATE_KEY}, parts, 3, mac);
+    pqi_status st = a->classic->hmac(PQI_HASH_SHA256, (pqi_cspan){gk, PQI_GATE_KEY}, parts, 4, mac);
     if (st == PQI_OK) {
         memcpy(out, mac, PQI_V1_GATE);
     }
@@ -113,7 +114,7 @@ static pqi_status seal_into(const pqi_algs *a, pqi_provider *p, const pqi_v1_sea
         st = PQI_ERR_PROVIDER;
     }
     if (st == PQI_OK) {
-        st = gate_tag(a, in->ends.gk, (pqi_cspan){out.ptr, out.len}, out.ptr + PQI_V1_HDR);
+        st = gate_tag(a, in->ends.gk, post, (pqi_cspan){out.ptr, out.len}, out.ptr + PQI_V1_HDR);
     }
     pqi_wipe(coins, sizeof coins);
     return st;
@@ -152,7 +153,11 @@ pqi_status pqi_v1_check_gate(const pqi_algs *a, const pqi_v1_packet *k, const pq
         return PQI_ERR_ARG;
     }
     uint8_t want[PQI_V1_GATE] = {0};
-    pqi_status st = gate_tag(a, e->gk, k->all, want);
+    pqi_v1_post post;
+    pqi_status st = pqi_v1_post_of(e, &post);
+    if (st == PQI_OK) {
+        st = gate_tag(a, e->gk, &post, k->all, want);
+    }
     if (st == PQI_OK && !pqi_ct_eq(want, k->gate.ptr, PQI_V1_GATE)) {
         st = PQI_ERR_AUTH;
     }

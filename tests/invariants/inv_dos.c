@@ -45,14 +45,35 @@ static uint64_t asymmetric(const dev *d)
            d->prov.count[FAKE_DH] + d->prov.count[FAKE_SIGN];
 }
 
+/* LV(id_S) || LV(id_R) || LV(0x01 || topic) for pump-1 to control. */
+static size_t post_of(const msg *m, uint8_t out[PQI_TOPIC_MAX + 64])
+{
+    const size_t n = strlen(m->topic);
+    size_t at = 0;
+    const pqi_cspan ids[] = {text_of("pump-1"), text_of("control")};
+    for (size_t i = 0; i < 2; i++) {
+        out[at++] = 0;
+        out[at++] = (uint8_t)ids[i].len;
+        memcpy(out + at, ids[i].ptr, ids[i].len);
+        at += ids[i].len;
+    }
+    out[at++] = (uint8_t)((n + 1) >> 8);
+    out[at++] = (uint8_t)(n + 1);
+    out[at++] = 1;
+    memcpy(out + at, m->topic, n);
+    return at + n;
+}
+
 /* Gives a packet from the pump the gate tag that an insider, or a quantum computer, could make. */
 static void gate_as_insider(trio *t, msg *m)
 {
     const pqi_peer *p = pqi_endpoint_peer(&t->pump->ep, text_of("control"));
-    const pqi_cspan parts[] = {{PQI_LIT("PQI4 v1 gate")}, {m->b, 30}, {m->b + 46, m->len - 46}};
-    uint8_t mac[64];
+    uint8_t mac[64], post[PQI_TOPIC_MAX + 64];
+    const size_t n = post_of(m, post);
+    const pqi_cspan parts[] = {
+        {PQI_LIT("PQI4 v1 gate")}, {post, n}, {m->b, 30}, {m->b + 46, m->len - 46}};
     assert_int_equal(
-        t->pump->f->algs.classic->hmac(PQI_HASH_SHA256, (pqi_cspan){p->gk_out, 32}, parts, 3, mac),
+        t->pump->f->algs.classic->hmac(PQI_HASH_SHA256, (pqi_cspan){p->gk_out, 32}, parts, 4, mac),
         PQI_OK);
     memcpy(m->b + 30, mac, 16);
 }
@@ -83,6 +104,10 @@ static void flood_costs_nothing(void **state)
         assert_int_equal(dev_receive(t->ctl, x), PQI_EV_DROP);
         assert_true(t->ctl->ev.drop == PQI_DROP_SCOPE);
         x->topic[6] = 'p';
+        x->topic[13] = (char)('b' + i % 20u); /* one of its topics, but not this packet's */
+        assert_int_equal(dev_receive(t->ctl, x), PQI_EV_DROP);
+        assert_true(t->ctl->ev.drop == PQI_DROP_GATE);
+        x->topic[13] = 'a';
     }
     assert_true(asymmetric(t->ctl) == ops);
     const pqi_peer *p = pqi_endpoint_peer(&t->ctl->ep, text_of("pump-1"));

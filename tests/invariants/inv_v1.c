@@ -68,7 +68,8 @@ static void delivered_once(void **state)
 }
 
 /* INV-37: re-routed to another topic, before the genuine one arrives: dropped, and the genuine one is
- * still good. Inside the sender's scope the gate tag passes and the signature does not. */
+ * still good. Inside the sender's scope it is the gate tag that stops it: no signature check, no token
+ * (INV-99, INV-97). */
 static void rerouted(void **state)
 {
     (void)state;
@@ -77,9 +78,9 @@ static void rerouted(void **state)
     t->n = t->m;
     memcpy(t->n.topic, "plant/pump-1/b", 15);
     uint64_t before = t->ctl->prov.count[FAKE_DECRYPT];
-    dev_refuses(t->ctl, &t->n, PQI_DROP_SIGNATURE);
+    dev_refuses(t->ctl, &t->n, PQI_DROP_GATE);
     memcpy(t->n.topic, "plant/pump-1", 13);
-    dev_refuses(t->ctl, &t->n, PQI_DROP_SIGNATURE);
+    dev_refuses(t->ctl, &t->n, PQI_DROP_GATE);
     assert_int_equal(t->ctl->prov.count[FAKE_DECRYPT], before);
     dev_expect(t->ctl, &t->m, "x");
     trio_free(t);

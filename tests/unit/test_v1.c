@@ -178,13 +178,15 @@ static void gate_keys(void **state)
     free(b);
 }
 
-static void put_gate(bed *b, const uint8_t *gk)
+static void put_gate(bed *b, const pqi_v1_ends *e)
 {
-    const pqi_cspan parts[] = {
-        {PQI_LIT("PQI4 v1 gate")}, {b->packet, 30}, {b->packet + 46, b->len - 46}};
+    pqi_v1_post post;
+    assert_int_equal(pqi_v1_post_of(e, &post), PQI_OK);
+    const pqi_cspan parts[] = {{PQI_LIT("PQI4 v1 gate")}, {post.b, post.len}, {b->packet, 30},
+        {b->packet + 46, b->len - 46}};
     uint8_t mac[64];
     assert_int_equal(
-        b->algs.classic->hmac(PQI_HASH_SHA256, (pqi_cspan){gk, 32}, parts, 3, mac), PQI_OK);
+        b->algs.classic->hmac(PQI_HASH_SHA256, (pqi_cspan){e->gk, 32}, parts, 4, mac), PQI_OK);
     memcpy(b->packet + 30, mac, 16);
 }
 
@@ -195,6 +197,7 @@ static void every_byte_flipped(void **state)
     (void)state;
     bed *b = bed_new(&pqi_suite_0001, &pqi_sig_ml_dsa_44);
     assert_int_equal(seal(b, "plant/a", text("open valve 7 by 3 percent"), 9), PQI_OK);
+    const pqi_v1_ends e = ends(&b->a, &b->b, "plant/a", b->gk_ab);
     for (size_t i = 0; i < b->len; i++) {
         b->packet[i] ^= (uint8_t)(1u << (i % 8));
         pqi_cspan in = {b->packet, b->len};
@@ -203,7 +206,7 @@ static void every_byte_flipped(void **state)
         if (i < 30 || i >= 46) {
             uint8_t tag[16];
             memcpy(tag, b->packet + 30, 16);
-            put_gate(b, b->gk_ab);
+            put_gate(b, &e);
             s = receive_b(b, "plant/a", in, 1);
             assert_true(s == DEAD_PARSE || s == DEAD_SIG);
             memcpy(b->packet + 30, tag, 16);
@@ -254,6 +257,8 @@ static void wrong_context(void **state)
     pqi_cspan in = {b->packet, b->len};
     assert_int_equal(receive_b(b, "plant/b", in, 0), DEAD_SIG);
     assert_int_equal(receive_b(b, "plant/", in, 0), DEAD_SIG);
+    assert_int_equal(receive_b(b, "plant/b", in, 1), DEAD_GATE); /* INV-99 */
+    assert_int_equal(receive_b(b, "plant/", in, 1), DEAD_GATE);
     pqi_v1_ends e = ends(&b->c, &b->b, "plant/a", b->gk_ab);
     assert_int_equal(receive(b, &b->b, &b->a, &e, in, 0), DEAD_SIG); /* other sender id */
     e = ends(&b->a, &b->c, "plant/a", b->gk_ab);
@@ -295,7 +300,7 @@ static void resigned_by_insider(void **state)
         pqi_provider_sign(&b->c.prov.base, SIG_KEY, (pqi_cspan){PQI_LIT("PQI4 v1 sig")}, &part, 1,
             (pqi_span){b->packet + b->len - 2420, 2420}, &n),
         PQI_OK);
-    put_gate(b, gk_cb);
+    put_gate(b, &e);
     assert_int_equal(receive(b, &b->b, &b->c, &e, (pqi_cspan){b->packet, b->len}, 1), DEAD_OPEN);
     free(b);
 }
