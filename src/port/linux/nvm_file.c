@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
  * pqi_nvm over files, docs/spec/state.md section 2. */
-#define _POSIX_C_SOURCE 200809L
-
 #include <pqi/host_store.h>
 
 #include "port/linux/file_atomic.h"
