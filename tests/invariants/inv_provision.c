@@ -95,6 +95,26 @@ static void inv_18_other_factory_key(void **state)
     world_end(&w);
 }
 
+/* INV-18: the factory key was replaced after the certificate was issued: the old hardware gets the
+ * grant no more, and cannot confirm the one it got. */
+static void inv_18_replaced_hardware(void **state)
+{
+    world w;
+    uint8_t fp[32];
+    (void)state;
+    world_begin(&w);
+    memset(fp, 0x77, sizeof fp);
+    assert_int_equal(fleet_challenge(&w.f, "pump-1", &w.ch), PQI_OK);
+    assert_int_equal(node_join(&w.a, &w.ch, &w.rq), PQI_OK);
+    assert_int_equal(fleet_issue(&w.f, &w.rq, &w.gr, &w.done), PQI_OK);
+    assert_int_equal(node_install(&w.f, &w.a, &w.gr, w.confirm), PQI_OK);
+    assert_int_equal(fleet_allow(&w.f, "pump-1", fp, 1), PQI_OK);
+    assert_int_equal(fleet_issue(&w.f, &w.rq, &w.x, &w.done), PQI_ERR_POLICY);
+    assert_int_equal(w.x.len, 0);
+    assert_int_equal(fleet_confirm(&w.f, w.confirm), PQI_ERR_POLICY);
+    world_end(&w);
+}
+
 /* INV-18: a nonce is good once. */
 static void inv_18_nonce_used(void **state)
 {
@@ -278,6 +298,37 @@ static void inv_19_backup_is_marked(void **state)
     world_end(&w);
 }
 
+/* A backup touches nothing that it did not make: not the directory behind a link that somebody put
+ * where it works, and not a CA whose directory has such a name. */
+static void backup_removes_nothing(void **state)
+{
+    world w;
+    char to[160], part[170], moved[170];
+    pqi_host_ca *ca = NULL;
+    (void)state;
+    world_begin(&w);
+    path_of(to, w.f.top, "backup");
+    (void)snprintf(part, sizeof part, "%s.part", to);
+    assert_int_equal(symlink(w.f.root_dir, part), 0);
+    assert_int_equal(pqi_host_ca_open(&ca, &w.f.ca_cfg), PQI_OK);
+    assert_int_equal(pqi_host_ca_backup(ca, to), PQI_OK);
+    (void)snprintf(moved, sizeof moved, "%s/keys", w.f.root_dir);
+    assert_int_equal(access(moved, F_OK), 0);
+    pqi_host_ca_close(ca);
+    ca = NULL;
+    (void)snprintf(moved, sizeof moved, "%s/other.part", w.f.top);
+    assert_int_equal(rename(w.f.ca_dir, moved), 0);
+    w.f.ca_cfg.dir = moved;
+    path_of(to, w.f.top, "other");
+    assert_int_equal(pqi_host_ca_open(&ca, &w.f.ca_cfg), PQI_OK);
+    assert_int_equal(pqi_host_ca_backup(ca, to), PQI_OK);
+    pqi_host_ca_close(ca);
+    ca = NULL;
+    assert_int_equal(pqi_host_ca_open(&ca, &w.f.ca_cfg), PQI_OK); /* still there */
+    pqi_host_ca_close(ca);
+    world_end(&w);
+}
+
 /* INV-22: a device takes only a grant for itself, for its live keys, under its pinned root. */
 static void inv_22_grant(void **state)
 {
@@ -379,8 +430,9 @@ static void inv_103_pinned_first(void **state)
 }
 
 PQI_TEST_MAIN(cmocka_unit_test(inv_18_not_listed), cmocka_unit_test(inv_18_other_factory_key),
-    cmocka_unit_test(inv_18_nonce_used), cmocka_unit_test(inv_18_nonce_expired),
-    cmocka_unit_test(inv_18_nonce_foreign), cmocka_unit_test(inv_18_tampered_and_revoked),
-    cmocka_unit_test(inv_19_epochs_rise), cmocka_unit_test(inv_19_restored),
-    cmocka_unit_test(inv_19_backup_is_marked), cmocka_unit_test(inv_22_grant),
+    cmocka_unit_test(inv_18_replaced_hardware), cmocka_unit_test(inv_18_nonce_used),
+    cmocka_unit_test(inv_18_nonce_expired), cmocka_unit_test(inv_18_nonce_foreign),
+    cmocka_unit_test(inv_18_tampered_and_revoked), cmocka_unit_test(inv_19_epochs_rise),
+    cmocka_unit_test(inv_19_restored), cmocka_unit_test(inv_19_backup_is_marked),
+    cmocka_unit_test(backup_removes_nothing), cmocka_unit_test(inv_22_grant),
     cmocka_unit_test(inv_101_deleted_files), cmocka_unit_test(inv_103_pinned_first))

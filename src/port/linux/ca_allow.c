@@ -180,6 +180,15 @@ static pqi_status change_row(pqi_host_ca *ca, const pqi_host_ca_entry *e)
     return st == PQI_OK ? write_scopes(ca, e) : st;
 }
 
+/* New hardware: what the old one has asked for is neither handed out again nor confirmed (INV-18). */
+static pqi_status end_pending(pqi_host_ca *ca, pqi_cspan id)
+{
+    return pqi_ca_run(ca->db,
+        "UPDATE certs SET state = 'superseded', granted = NULL"
+        " WHERE device = ? AND state = 'pending'",
+        "t", id);
+}
+
 static pqi_status allow_one(pqi_host_ca *ca, const pqi_host_ca_entry *e, pqi_host_ca_change *change)
 {
     char mem[PQI_SCOPES_MAX][PQI_PREFIX_MAX + 1];
@@ -220,7 +229,8 @@ static pqi_status allow_one(pqi_host_ca *ca, const pqi_host_ca_entry *e, pqi_hos
         return PQI_OK;
     }
     *change = PQI_HOST_CA_CHANGED;
-    return change_row(ca, e);
+    st = same_fp ? PQI_OK : end_pending(ca, e->id);
+    return st == PQI_OK ? change_row(ca, e) : st;
 }
 
 static pqi_status audit_entry(

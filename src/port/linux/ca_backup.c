@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Backup: SQLite's online backup of the registry and a copy of the provider's files, made under a
- * temporary name and renamed when it is whole. The copy of the registry is marked, so that using it
+ * new name and renamed when it is whole; a crash leaves a directory TO.part.XXXXXX behind, which is
+ * never touched again. The copy of the registry is marked, so that using it
  * always goes through recover. */
 #include "port/linux/ca_int.h"
 
@@ -126,36 +127,47 @@ static pqi_status backup_db(pqi_host_ca *ca, const char *path)
     return st;
 }
 
-/* Removes a part that a crashed backup left; only names that a backup makes. */
-static void sweep(const char *part)
+static void empty_dir(int fd)
 {
-    static const char *const subs[] = {"keys", ""};
-    for (size_t i = 0; i < sizeof subs / sizeof subs[0]; i++) {
-        char dir[PQI_DIR_PATH_MAX], path[PQI_DIR_PATH_MAX];
-        if (pqi_dir_path(part, subs[i], dir) != PQI_OK) {
-            return;
-        }
-        DIR *d = opendir(dir);
-        if (d == NULL) {
-            continue;
-        }
-        for (struct dirent *e = readdir(d); e != NULL; e = readdir(d)) {
-            if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
-                pqi_dir_path(dir, e->d_name, path) == PQI_OK) {
-                (void)unlink(path);
-            }
-        }
-        (void)closedir(d);
-        (void)rmdir(dir);
+    DIR *d = fdopendir(fd); /* takes fd */
+    if (d == NULL) {
+        (void)close(fd);
+        return;
     }
+    for (struct dirent *e = readdir(d); e != NULL; e = readdir(d)) {
+        (void)unlinkat(dirfd(d), e->d_name, 0); /* no directory goes this way */
+    }
+    (void)closedir(d);
+}
+
+/* Removes what this run has made under the name that mkdtemp() gave it, and nothing else: links are
+ * not followed, and a directory of somebody else is left alone. */
+static void remove_part(const char *part)
+{
+    const int how = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    struct stat sb;
+    int fd = open(part, how);
+    if (fd < 0) {
+        return;
+    }
+    if (fstat(fd, &sb) != 0 || sb.st_uid != geteuid() || (sb.st_mode & 077) != 0) {
+        (void)close(fd);
+        return;
+    }
+    int keys = openat(fd, "keys", how);
+    if (keys >= 0) {
+        empty_dir(keys);
+        (void)unlinkat(fd, "keys", AT_REMOVEDIR);
+    }
+    (void)unlinkat(fd, "ca.db", 0);
+    (void)unlinkat(fd, "ca.db-journal", 0);
+    (void)close(fd);
+    (void)rmdir(part);
 }
 
 static pqi_status fill(pqi_host_ca *ca, const char *part)
 {
     char from[PQI_DIR_PATH_MAX], path[PQI_DIR_PATH_MAX];
-    if (mkdir(part, 0700) != 0) {
-        return io_why("make", part);
-    }
     pqi_status st = pqi_dir_path(part, "ca.db", path);
     if (st == PQI_OK) {
         st = backup_db(ca, path);
@@ -174,32 +186,36 @@ static pqi_status fill(pqi_host_ca *ca, const char *part)
 
 pqi_status pqi_host_ca_backup(pqi_host_ca *ca, const char *to)
 {
+    static const char suffix[] = ".part.XXXXXX";
     char part[PQI_DIR_PATH_MAX];
     struct stat sb;
     pqi_cspan none = {NULL, 0};
     pqi_why_clear();
     size_t n = to != NULL ? strlen(to) : 0;
-    if (ca == NULL || n == 0 || n + 6 > sizeof part || to[n - 1] == '/') {
+    if (ca == NULL || n == 0 || n + sizeof suffix > sizeof part || to[n - 1] == '/') {
         return pqi_why(PQI_ERR_ARG, "the name of a new directory is needed, without / at its end");
     }
     if (lstat(to, &sb) == 0) {
         return pqi_why(PQI_ERR_STATE, "%s exists already", to);
     }
     memcpy(part, to, n);
-    memcpy(part + n, ".part", 6);
-    sweep(part);
+    memcpy(part + n, suffix, sizeof suffix);
     pqi_status st = pqi_ca_begin(ca); /* the note comes first: it is in the copy as well */
     if (st == PQI_OK) {
         st = pqi_ca_commit(ca, "backup", none, "");
     }
-    if (st == PQI_OK) {
-        st = fill(ca, part);
+    if (st != PQI_OK) {
+        return st;
     }
+    if (mkdtemp(part) == NULL) {
+        return io_why("make", part);
+    }
+    st = fill(ca, part);
     if (st == PQI_OK && rename(part, to) != 0) {
         st = io_why("make", to);
     }
     if (st != PQI_OK) {
-        sweep(part);
+        remove_part(part);
     }
     return st;
 }
