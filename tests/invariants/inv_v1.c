@@ -278,7 +278,34 @@ static void unknown_peer(void **state)
     trio_free(t);
 }
 
-PQI_TEST_MAIN(cmocka_unit_test(delivered_once), cmocka_unit_test(rerouted),
-    cmocka_unit_test(wrong_scope), cmocka_unit_test(damaged),
+/* INV-68: who stole the revoker key of one root may use up its numbers; the next root starts anew, what
+ * was revoked stays so, and lists of the old root are worth nothing. */
+static void numbers_of_one_root(void **state)
+{
+    (void)state;
+    trio *t = trio_new();
+    static msg last, old, next;
+    const pqi_revoked pump = {.roster_index = 1, .min_key_epoch = 2, .reason = 1};
+    const pqi_revoked both[] = {pump, {.roster_index = 2, .min_key_epoch = 2, .reason = 1}};
+    fleet_revoke(t->ctl->f, 3, NULL, 0, &old);
+    fleet_revoke(t->ctl->f, UINT64_MAX, &pump, 1, &last);
+    assert_int_equal(dev_receive(t->ctl, &last), PQI_EV_REVOKED);
+    fleet_root(t->ctl->f, 2);
+    assert_int_equal(dev_open(t->ctl), PQI_OK);
+    assert_true(pqi_endpoint_peer(&t->ctl->ep, text_of("pump-1"))->revoked);
+    assert_false(pqi_endpoint_peer(&t->ctl->ep, text_of("valve-7"))->ready);
+    dev_refuses(t->ctl, &last, PQI_DROP_SIGNATURE);
+    dev_refuses(t->ctl, &old, PQI_DROP_SIGNATURE);
+    fleet_revoke(t->ctl->f, 1, both, 2, &next);
+    assert_int_equal(dev_receive(t->ctl, &next), PQI_EV_REVOKED);
+    assert_int_equal(dev_open(t->ctl), PQI_OK);
+    assert_true(pqi_endpoint_peer(&t->ctl->ep, text_of("valve-7"))->revoked);
+    assert_int_equal(dev_receive(t->ctl, &next), PQI_EV_NONE);
+    fleet_root(t->ctl->f, 1);
+    trio_free(t);
+}
+
+PQI_TEST_MAIN(cmocka_unit_test(numbers_of_one_root), cmocka_unit_test(delivered_once),
+    cmocka_unit_test(rerouted), cmocka_unit_test(wrong_scope), cmocka_unit_test(damaged),
     cmocka_unit_test(wrong_version_or_suite), cmocka_unit_test(wrong_recipient),
     cmocka_unit_test(expired), cmocka_unit_test(revoked), cmocka_unit_test(unknown_peer))

@@ -43,6 +43,24 @@ static void count_verifies(fleet *f)
     f->algs.n_sigs = 1;
 }
 
+void fleet_root(fleet *f, uint32_t version)
+{
+    f->root_version = version;
+    pqi_manifest_key keys[3] = {
+        ca_key(f, 0, PQI_ROLE_ROOT), ca_key(f, 1, PQI_ROLE_ISSUER), ca_key(f, 2, PQI_ROLE_REVOKER)};
+    pqi_manifest_spec spec = {.root_version = version, .keys = keys, .n_keys = 3};
+    spec.threshold[PQI_ROLE_ROOT] = 1;
+    spec.threshold[PQI_ROLE_ISSUER] = 1;
+    spec.threshold[PQI_ROLE_REVOKER] = 1;
+    memset(spec.fleet_id, 0xf1, sizeof spec.fleet_id);
+    const pqi_key signer = CA_ROOT;
+    assert_int_equal(pqi_manifest_build(&f->algs, &f->ca.base, &spec, &signer, 1,
+                         (pqi_span){f->manifest, sizeof f->manifest}, &f->manifest_len),
+        PQI_OK);
+    pqi_cspan in = {f->manifest, f->manifest_len};
+    assert_int_equal(f->algs.classic->hash(PQI_HASH_SHA256, &in, 1, f->pinned), PQI_OK);
+}
+
 fleet *fleet_get(void)
 {
     static fleet *f;
@@ -58,19 +76,7 @@ fleet *fleet_get(void)
     for (pqi_key k = CA_ROOT; k <= CA_REVOKER; k++) {
         assert_int_equal(fake_provider_key(&f->ca, k, PQI_KEY_SIG, PQI_SIG_ID_ML_DSA_44), PQI_OK);
     }
-    pqi_manifest_key keys[3] = {
-        ca_key(f, 0, PQI_ROLE_ROOT), ca_key(f, 1, PQI_ROLE_ISSUER), ca_key(f, 2, PQI_ROLE_REVOKER)};
-    pqi_manifest_spec spec = {.root_version = 1, .keys = keys, .n_keys = 3};
-    spec.threshold[PQI_ROLE_ROOT] = 1;
-    spec.threshold[PQI_ROLE_ISSUER] = 1;
-    spec.threshold[PQI_ROLE_REVOKER] = 1;
-    memset(spec.fleet_id, 0xf1, sizeof spec.fleet_id);
-    const pqi_key signer = CA_ROOT;
-    assert_int_equal(pqi_manifest_build(&f->algs, &f->ca.base, &spec, &signer, 1,
-                         (pqi_span){f->manifest, sizeof f->manifest}, &f->manifest_len),
-        PQI_OK);
-    pqi_cspan in = {f->manifest, f->manifest_len};
-    assert_int_equal(f->algs.classic->hash(PQI_HASH_SHA256, &in, 1, f->pinned), PQI_OK);
+    fleet_root(f, 1);
     return f;
 }
 
@@ -198,7 +204,7 @@ void dev_meet(dev *a, dev *b)
 
 void fleet_revoke(fleet *f, uint64_t seq, const pqi_revoked *list, size_t n, msg *m)
 {
-    pqi_revocations head = {.root_version = 1, .seq = seq};
+    pqi_revocations head = {.root_version = f->root_version, .seq = seq};
     memset(head.fleet_id, 0xf1, sizeof head.fleet_id);
     memset(m->topic, 0, sizeof m->topic);
     memcpy(m->topic, PQI_TOPIC_REVOCATIONS, sizeof PQI_TOPIC_REVOCATIONS);

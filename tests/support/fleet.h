@@ -17,6 +17,7 @@ typedef struct fleet {
     pqi_algs algs;
     fake_provider ca;
     uint8_t manifest[16384];
+    uint32_t root_version;
     size_t manifest_len;
     uint8_t pinned[32];
 } fleet;
@@ -59,6 +60,9 @@ extern uint64_t fleet_verifies;
 
 /* One per program, made at the first call. */
 fleet *fleet_get(void);
+
+/* Makes the manifest of another root version, with the same keys: pins and lists follow. */
+void fleet_root(fleet *f, uint32_t version);
 
 /* Certificate of a device as the fleet's issuer makes it. */
 size_t fleet_cert(fleet *f, fake_provider *keys, const dev_spec *s, uint8_t out[PQI_CERT_MAX]);

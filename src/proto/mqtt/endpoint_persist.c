@@ -266,9 +266,12 @@ static void get_revocations(rd *r, pqi_endpoint *e)
 }
 
 /* Certificates that were verified under another manifest must be shown again: the peer keeps its
- * epochs and numbers, which only tighten, and is not ready. */
+ * epochs and numbers, which only tighten, and is not ready. The list of revocations stays in force, but
+ * its number counts under its own root only: a stolen revoker key that used up the numbers must not
+ * outlive the rotation that removes it. */
 static void forget_verification(pqi_endpoint *e)
 {
+    e->rev_seq = 0;
     for (size_t i = 0; i < e->cfg.n_peers; i++) {
         memset(e->cfg.peers[i].ann_hash, 0, 32);
         memset(e->cfg.peers[i].cert_hash, 0, 32);
