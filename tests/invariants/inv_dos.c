@@ -161,6 +161,33 @@ static void insider_flood(void **state)
     trio_free(t);
 }
 
+/* INV-97: an insider that leaps over its numbers makes every message move the mark on the medium: its
+ * budget bounds the writes. One leap, as after a crash, is nothing. */
+static void leaps_are_charged(void **state)
+{
+    (void)state;
+    trio *t = trio_new();
+    uint64_t gen = t->ctl->ep.seq_store.generation;
+    unsigned heard = 0;
+    for (int i = 0; i < 50; i++) {
+        t->pump->peers[0].send_next += 1000;
+        assert_int_equal(dev_send(t->pump, "control", "plant/pump-1/a", "x", &t->m), PQI_OK);
+        if (dev_receive(t->ctl, &t->m) == PQI_EV_MESSAGE) {
+            heard++;
+        } else {
+            assert_true(t->ctl->ev.drop == PQI_DROP_BUDGET);
+        }
+    }
+    assert_int_equal(heard, 8); /* pqi_limits_mcu.peer_sig */
+    assert_true(t->ctl->ep.seq_store.generation == gen + 8);
+    static msg v;
+    assert_int_equal(dev_send(t->valve, "control", "plant/valve-7", "fine", &v), PQI_OK);
+    dev_expect(t->ctl, &v, "fine");
+    t->ctl->now.mono_ms += 1000;
+    dev_expect(t->ctl, &t->m, "x");
+    trio_free(t);
+}
+
 /* INV-72, INV-73, INV-71: announcements under a thousand new ids: the common budget bounds the
  * signature checks, no slot is taken, known peers are served and may announce again unchanged. */
 static void announcement_flood(void **state)
@@ -262,5 +289,5 @@ static void oversized_and_noise(void **state)
 }
 
 PQI_TEST_MAIN(cmocka_unit_test(flood_costs_nothing), cmocka_unit_test(insider_flood),
-    cmocka_unit_test(announcement_flood), cmocka_unit_test(revocation_flood),
-    cmocka_unit_test(oversized_and_noise))
+    cmocka_unit_test(leaps_are_charged), cmocka_unit_test(announcement_flood),
+    cmocka_unit_test(revocation_flood), cmocka_unit_test(oversized_and_noise))

@@ -89,6 +89,13 @@ static pqi_drop blame(pqi_status st, pqi_drop of_packet)
     return st == PQI_ERR_AUTH || st == PQI_ERR_DECODE ? of_packet : PQI_DROP_STATE;
 }
 
+/* A number so far ahead that it moves the mark on disk by itself keeps its tokens: an insider that only
+ * leaps would else write to the medium with every message, as fast as the wire. */
+static bool leaps(const pqi_peer *p, uint64_t seq)
+{
+    return seq > p->recv_stored && seq - p->window.high > PQI_HIGH_RESERVE;
+}
+
 /* Steps 8 to 11: gate, budgets, signature, box. */
 static pqi_drop authenticate(pqi_endpoint *e, pqi_peer *p, const pqi_v1_packet *k,
     const pqi_now *now, const pqi_v1_ends *ends, pqi_span plain)
@@ -108,7 +115,7 @@ static pqi_drop authenticate(pqi_endpoint *e, pqi_peer *p, const pqi_v1_packet *
             pqi_v1_open(a, e->cfg.provider, e->cfg.keys.kem, e->cfg.keys.x25519, k, ends, plain),
             PQI_DROP_SEALED);
     }
-    if (d == PQI_DROP_NONE) {
+    if (d == PQI_DROP_NONE && !leaps(p, k->seq)) {
         pqi_bucket_refund(&p->sig_bucket, &e->cfg.limits.peer_sig);
         pqi_bucket_refund(&e->global_sig, &e->cfg.limits.global_sig);
     }
