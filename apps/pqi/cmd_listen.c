@@ -2,6 +2,7 @@
  * pqi listen: prints verified messages of the given topics. */
 #include "cli_node.h"
 #include "commands.h"
+#include "inspect.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -24,17 +25,19 @@ static void on_signal(int sig)
     stop = 1;
 }
 
-/* Text when it is printable UTF-8, else hex: control bytes never reach a terminal. */
+/* Text when it is printable UTF-8, else hex: what steers a terminal never reaches one. That is more than
+ * bytes below 0x20: U+009B, two harmless bytes of UTF-8, begins the same sequences as ESC. */
 static bool printable(pqi_cspan s)
 {
-    for (size_t i = 0; i < s.len; i++) {
-        if ((s.ptr[i] < 0x20 && s.ptr[i] != '\t') || s.ptr[i] == 0x7f) {
+    for (size_t i = 0; i < s.len;) {
+        uint32_t cp = 0;
+        size_t n = pqi_inspect_utf8(s.ptr + i, s.len - i, &cp);
+        if (n == 0 || (cp != '\t' && !pqi_inspect_harmless(cp))) {
             return false;
         }
+        i += n;
     }
-    json_t *t = json_stringn((const char *)s.ptr, s.len); /* refuses what is not UTF-8 */
-    json_decref(t);
-    return t != NULL;
+    return true;
 }
 
 static json_t *bytes_json(pqi_cspan s, const char **kind)

@@ -27,7 +27,7 @@ size_t pqi_inspect_utf8(const uint8_t *s, size_t left, uint32_t *cp)
 
 /* Characters that steer a terminal or hide text: C0, DEL, C1, zero-width and direction marks, line
  * and paragraph separators, tags. */
-static bool harmless(uint32_t cp)
+bool pqi_inspect_harmless(uint32_t cp)
 {
     bool control = cp < 0x20 || (cp >= 0x7f && cp < 0xa0);
     bool hidden = cp == 0xad || cp == 0x61c || cp == 0xfeff || (cp >= 0x200b && cp <= 0x200f) ||
@@ -42,7 +42,7 @@ void pqi_inspect_print_safe(FILE *f, const char *s, size_t len)
     for (size_t i = 0; i < len;) {
         uint32_t cp = 0;
         size_t n = pqi_inspect_utf8(p + i, len - i, &cp);
-        if (n != 0 && harmless(cp) && cp != '\\') {
+        if (n != 0 && pqi_inspect_harmless(cp) && cp != '\\') {
             (void)fwrite(p + i, 1, n, f);
             i += n;
             continue;

@@ -120,6 +120,18 @@ assert len({x["seq"] for x in m}) == 7 and m[0]["seq"] < m[1]["seq"]
 P
     result $? "listen printed them all, once, in order"
 
+    # U+009B begins a control sequence like ESC does, U+202E turns the line around.
+    listen control "$tmp/heard" --count 2 --timeout 30 'plant/#'
+    run 0 send $(at pump) --to control --topic plant/pump/esc "$(printf 'a\302\2332Jb')"
+    run 0 send $(at pump) --to control --topic "$(printf 'plant/pump/\342\200\256x')" y
+    wait "$listener"
+    listener=
+    printf '%s\n' 'pump plant/pump/esc: hex:61c29b324a62' \
+        'pump hex:706c616e742f70756d702fe280ae78: y' >"$tmp/want"
+    cp "$tmp/heard" "$out"
+    cmp -s "$tmp/want" "$out"
+    result $? "nothing that steers a terminal is printed"
+
     # The broker repeats, moves and alters what it carried.
     mosquitto_sub -p "$port" -t 'plant/#' -C 1 -W 20 -N >"$tmp/packet" &
     tap=$!
