@@ -196,6 +196,11 @@ static pqi_cli_exit import_csv(ca_common *c, const entry_args *a)
         return rc;
     }
     char *text = (char *)in.ptr;
+    if (memchr(text, 0, in.len) != NULL) { /* the rest would be left out without a word */
+        free(in.ptr);
+        return pqi_cli_fail(
+            PQI_CLI_FAILED, "save it as UTF-8", "%s is not a text file: it has NUL bytes", a->csv);
+    }
     size_t total = count_lines(text), n = 0;
     item *items = pqi_cli_alloc(total * sizeof *items);
     for (size_t i = 0; i < total; i++) {

@@ -20,7 +20,7 @@ static pqi_cli_exit issue_one(
     pqi_cspan request = {in.ptr, in.len};
     pqi_host_ca_issued done;
     size_t len = 0;
-    char name[1200];
+    char *name = NULL;
     pqi_status st = pqi_host_ca_issue(c->ca, request, days, room, &len, &done);
     free(in.ptr);
     if (st != PQI_OK) {
@@ -31,7 +31,9 @@ static pqi_cli_exit issue_one(
     }
     const char *to = c->out;
     if (out_dir != NULL) {
-        (void)snprintf(name, sizeof name, "%.1100s/%s.grant", out_dir, done.id);
+        size_t room_for_name = strlen(out_dir) + sizeof done.id + sizeof "/.grant";
+        name = pqi_cli_alloc(room_for_name);
+        (void)snprintf(name, room_for_name, "%s/%s.grant", out_dir, done.id);
         to = name;
     }
     pqi_cspan grant = {mem, len};
@@ -41,6 +43,7 @@ static pqi_cli_exit issue_one(
         printf("%s: epoch %" PRIu32 " issued%s, grant in %s\n", done.id, done.key_epoch,
             done.repeated ? " before" : "", to);
     }
+    free(name);
     return rc;
 }
 

@@ -311,6 +311,10 @@ static int pick_cert(void *ctx, const pqi_host_ca_cert *k)
 
 static pqi_cli_exit export_cert(ca_common *c, const char *id, uint32_t epoch)
 {
+    if (id[0] == '\0') { /* the walk takes it for all devices */
+        return pqi_cli_fail(
+            PQI_CLI_USAGE, "pqi ca list shows the devices", "the device id is empty");
+    }
     wanted_cert w = {pqi_cli_alloc(PQI_CERT_MAX), 0, epoch};
     pqi_status st = pqi_host_ca_each_cert(c->ca, pqi_cli_span(id), pick_cert, &w);
     pqi_cspan data = {w.mem, w.len};

@@ -72,7 +72,11 @@ static pqi_cli_exit drain(const send_args *a, pqi_host_node *node)
                 "the broker refused the message: %s", ev.text);
         }
     }
-    return PQI_CLI_OK;
+    const uint64_t lost = pqi_host_mqtt_get_stats(mqtt).dropped_out;
+    return lost == 0 ? PQI_CLI_OK
+                     : pqi_cli_fail(PQI_CLI_ENV, "send fewer at once, or when the broker is there",
+                           "%llu messages were dropped while the broker was away",
+                           (unsigned long long)lost);
 }
 
 static pqi_cli_exit send_one(const send_args *a, pqi_class cls, pqi_host_node *node, pqi_cspan body)

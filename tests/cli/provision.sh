@@ -94,10 +94,12 @@ result $? "the root goes offline"
 printf 'id,factory,roles,scopes\npump-2,p2.factory,device,plant/pump-2:pubsub:M\n' >list.csv
 printf 'pump-3,p2.factory,device,plant/pump-3:pub:L\n' >bad.csv
 printf 'pump-3;x\n' >bad2.csv
+printf 'pump-2,p2.factory,device,plant/pump-2:pubsub:M\n\0pump-4,x,device,x:pub:L\n' >bad3.csv
 # shellcheck disable=SC2086
 {
     said "CSV with the record of another" 1 "in line 1" ca allow $ca --csv bad.csv
     said "CSV with too few fields" 1 "does not have four fields" ca allow $ca --csv bad2.csv
+    said "CSV with a NUL" 1 "not a text file" ca allow $ca --csv bad3.csv
     done_with "CSV import" "added 1, changed 0, unchanged 0" ca allow $ca --csv list.csv
     done_with "CSV import again" "added 0, changed 0, unchanged 1" ca allow $ca --csv list.csv
 }
@@ -127,6 +129,14 @@ done
 }
 cmp -s again.grant grants/pump-1.grant
 result $? "byte for byte"
+long=.
+for c in a b c d e f; do
+    long=$long/$(head -c 220 /dev/zero | tr '\0' $c)
+done
+mkdir -p "$long"
+# shellcheck disable=SC2086
+run 0 ca issue $ca --out-dir "$long" p1.join && cmp -s "$long/pump-1.grant" again.grant
+result $? "a long --out-dir is not cut short"
 # shellcheck disable=SC2086
 {
     said "install the grant of another" 1 "not for the pending request" \
@@ -153,6 +163,10 @@ head -c 51 p1.ok >short.ok
     done_with "list" "pump-2" ca list $ca
     done_with "show" "generation" ca show $ca
     done_with "show a device" "plant/pump-1/cmd:sub:M" ca show $ca pump-1
+    said "export the certificate of nobody" 2 "the device id is empty" \
+        ca export $ca --out x cert ""
+    [ ! -e x ]
+    result $? "and write no other device's"
     said "show an unknown device" 1 "not on the allow-list" ca show $ca pump-9
 }
 for args in "ca list $ca" "ca show $ca" "ca show $ca pump-1" "device status $p1"; do
