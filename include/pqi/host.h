@@ -49,8 +49,9 @@ typedef struct pqi_host_provider_cfg {
  *
  * One provider serves many threads. A forked child cannot use it (PQI_ERR_STATE) and must not fork
  * while another thread is inside. No call from a signal handler, and no pthread_cancel() of a thread
- * that is inside: the provider would wait for it for ever. Once the lock file is removed or the directory replaced, nothing is
- * written any more: keys and counters can be used but not changed (PQI_ERR_STORAGE).
+ * that is inside: the provider would wait for it for ever. Once the lock file is removed or the
+ * directory replaced, nothing is written any more: keys and counters can be used but not changed
+ * (PQI_ERR_STORAGE).
  *
  * On error *out is NULL and the files are as before.
  * PQI_OK; PQI_ERR_ARG: not exactly one KEK source, a bad configuration; PQI_ERR_MISSING: there is no
