@@ -14,6 +14,7 @@ struct pqi_host_node {
     uint8_t *plain, *packet, *announce;
     size_t plain_len, packet_len, announce_len;
     uint64_t announced_ms;
+    int replaced; /* our retained announcement is not what the broker has */
     char announce_topic[PQI_TOPIC_MAX];
 };
 
@@ -37,7 +38,7 @@ static pqi_status subscribe_peers(pqi_host_node *n, const pqi_host_node_cfg *cfg
     if (!cfg->peers) {
         return pqi_host_mqtt_subscribe(n->mqtt, PQI_TOPIC_ANNOUNCE "+", 1);
     }
-    st = pqi_host_mqtt_subscribe(n->mqtt, n->announce_topic, 1); /* see defend_announcement() */
+    st = pqi_host_mqtt_subscribe(n->mqtt, n->announce_topic, 1); /* see watch_announcement() */
     if (st != PQI_OK) {
         return st;
     }
@@ -133,21 +134,51 @@ static pqi_status announce(pqi_host_node *n)
     }
     n->announce_len = len;
     n->announced_ms = pqi_host_now().mono_ms;
+    n->replaced = 0;
     return pqi_host_mqtt_publish(n->mqtt, n->announce_topic, (pqi_cspan){n->announce, len}, 1, 1);
 }
 
-/* Somebody replaced our retained announcement (the broker lets anybody): newcomers would not find
- * us. Put it back, at most once per REANNOUNCE_MS, so that two publishers cannot race for ever. */
-static pqi_status defend_announcement(pqi_host_node *n, const pqi_mqtt_event *in)
+/* Did somebody replace our retained announcement (the broker lets anybody)? Newcomers would not find
+ * us. */
+static void watch_announcement(pqi_host_node *n, const pqi_mqtt_event *in)
 {
     const size_t topic_len = strlen(n->announce_topic);
-    if (in->topic.len != topic_len || memcmp(in->topic.ptr, n->announce_topic, topic_len) != 0 ||
-        (in->payload.len == n->announce_len &&
-            memcmp(in->payload.ptr, n->announce, n->announce_len) == 0) ||
-        pqi_host_now().mono_ms - n->announced_ms < REANNOUNCE_MS) {
+    if (in->topic.len == topic_len && memcmp(in->topic.ptr, n->announce_topic, topic_len) == 0) {
+        n->replaced = in->payload.len != n->announce_len ||
+                      memcmp(in->payload.ptr, n->announce, n->announce_len) != 0;
+    }
+}
+
+/* Puts it back, at most once per REANNOUNCE_MS, so that two publishers cannot race for ever; what
+ * comes too early is done later, not forgotten. *wait_ms: how long a poll may wait before it asks
+ * again. */
+static pqi_status defend_announcement(pqi_host_node *n, int timeout_ms, int *wait_ms)
+{
+    *wait_ms = timeout_ms;
+    if (!n->replaced) {
         return PQI_OK;
     }
-    return announce(n);
+    const uint64_t age = pqi_host_now().mono_ms - n->announced_ms;
+    if (age >= REANNOUNCE_MS) {
+        return announce(n);
+    }
+    const int left = REANNOUNCE_MS - (int)age;
+    *wait_ms = left < timeout_ms ? left : timeout_ms;
+    return PQI_OK;
+}
+
+static pqi_status next_event(pqi_host_node *n, int timeout_ms, pqi_mqtt_event *in)
+{
+    int wait_ms = 0, rest_ms = 0;
+    pqi_status st = defend_announcement(n, timeout_ms, &wait_ms);
+    if (st == PQI_OK) {
+        st = pqi_host_mqtt_poll(n->mqtt, wait_ms, in);
+    }
+    if (st != PQI_OK || in->kind != PQI_MQTT_NONE || wait_ms == timeout_ms) {
+        return st;
+    }
+    st = defend_announcement(n, timeout_ms - wait_ms, &rest_ms);
+    return st == PQI_OK ? pqi_host_mqtt_poll(n->mqtt, rest_ms, in) : st;
 }
 
 static pqi_status receive(pqi_host_node *n, const pqi_mqtt_event *in, pqi_node_event *ev)
@@ -179,7 +210,8 @@ static pqi_status receive(pqi_host_node *n, const pqi_mqtt_event *in, pqi_node_e
     case PQI_EV_INT32_:
         break;
     }
-    return defend_announcement(n, in);
+    watch_announcement(n, in);
+    return PQI_OK;
 }
 
 pqi_status pqi_host_node_poll(pqi_host_node *n, int timeout_ms, pqi_node_event *ev)
@@ -190,7 +222,7 @@ pqi_status pqi_host_node_poll(pqi_host_node *n, int timeout_ms, pqi_node_event *
     }
     memset(ev, 0, sizeof *ev);
     ev->text = "";
-    pqi_status st = pqi_host_mqtt_poll(n->mqtt, timeout_ms, &in);
+    pqi_status st = next_event(n, timeout_ms, &in);
     if (st != PQI_OK) {
         return st;
     }
