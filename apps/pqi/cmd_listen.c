@@ -139,6 +139,9 @@ static pqi_cli_exit loop(const listen_args *a, pqi_host_node *node)
             seen++;
         } else if (ev.kind == PQI_NODE_DROP && a->drops) {
             (void)print_message(a, &ev);
+        } else if (ev.kind == PQI_NODE_UNSUBSCRIBED) {
+            (void)fprintf(stderr, "pqi: broker: refused the subscription to %.*s\n",
+                (int)ev.topic.len, (const char *)ev.topic.ptr);
         } else if (ev.kind == PQI_NODE_OFFLINE && !a->quiet) {
             (void)fprintf(stderr, "pqi: broker: %s; trying again\n", ev.text);
         }

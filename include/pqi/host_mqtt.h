@@ -40,7 +40,8 @@ typedef enum pqi_mqtt_event_kind {
     PQI_MQTT_CONNECTED,    /* subscriptions were sent again; announce again */
     PQI_MQTT_DISCONNECTED, /* text tells why; poll reconnects by itself */
     PQI_MQTT_MESSAGE,
-    PQI_MQTT_REFUSED, /* the broker refused a publish (MQTT 5 only): text */
+    PQI_MQTT_REFUSED,      /* the broker refused a publish (MQTT 5 only): text */
+    PQI_MQTT_UNSUBSCRIBED, /* the broker refused a subscription: topic is the filter */
     PQI_MQTT_INT32_ = 2147483647
 } pqi_mqtt_event_kind;
 

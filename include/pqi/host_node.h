@@ -29,8 +29,10 @@ typedef enum pqi_node_event_kind {
     PQI_NODE_MESSAGE,  /* ev is a verified message */
     PQI_NODE_PEER,     /* ev.peer was learned or changed */
     PQI_NODE_REVOKED,
-    PQI_NODE_DROP,    /* ev.drop tells why */
-    PQI_NODE_REFUSED, /* the broker refused a publish: text */
+    PQI_NODE_DROP,         /* ev.drop tells why */
+    PQI_NODE_REFUSED,      /* the broker refused a publish: text */
+    PQI_NODE_UNSUBSCRIBED, /* the broker refused a subscription, ours to revocations or announcements
+                              perhaps: topic is the filter */
     PQI_NODE_INT32_ = 2147483647
 } pqi_node_event_kind;
 

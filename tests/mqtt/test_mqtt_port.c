@@ -3,7 +3,10 @@
 #include "pqi_test.h"
 
 #include "support/broker.h"
+#include <netinet/in.h>
 #include <pqi/host_mqtt.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -345,7 +348,71 @@ static void bad_arguments(void **state)
     pqi_host_mqtt_close(NULL);
 }
 
-PQI_TEST_MAIN(cmocka_unit_test(bad_arguments), cmocka_unit_test(every_version_and_qos),
-    cmocka_unit_test(retained_messages_say_so), cmocka_unit_test(survives_the_broker),
-    cmocka_unit_test(bounds_hold), cmocka_unit_test(will_is_published_when_we_vanish),
-    cmocka_unit_test(credentials), cmocka_unit_test(tls_checks_the_broker))
+/* ---- a broker that refuses subscriptions --------------------------------------------------------- */
+
+static size_t read_packet(int fd, uint8_t *b, size_t room)
+{
+    size_t n = 0;
+    while (n < 2 || n < 2u + b[1]) { /* short packets only */
+        ssize_t got = read(fd, b + n, n < 2 ? 2 - n : 2u + b[1] - n);
+        if (got <= 0 || n + (size_t)got > room) {
+            return 0;
+        }
+        n += (size_t)got;
+    }
+    return n;
+}
+
+/* Accepts one client, answers every SUBSCRIBE but that for "yes" with 0x80. */
+static void refusing_broker(int server)
+{
+    uint8_t b[256];
+    int fd = accept(server, NULL, NULL);
+    size_t n;
+    while (fd >= 0 && (n = read_packet(fd, b, 127)) != 0) {
+        const uint8_t connack[] = {0x20, 2, 0, 0};
+        const uint8_t suback[] = {0x90, 3, b[2], b[3], memcmp(b + 6, "yes", 3) == 0 ? 1 : 0x80};
+        if (b[0] == 0x10) {
+            (void)!write(fd, connack, sizeof connack);
+        } else if (b[0] == 0x82) {
+            (void)!write(fd, suback, sizeof suback);
+        }
+    }
+    _exit(0);
+}
+
+static void refused_subscriptions_are_told(void **state)
+{
+    (void)state;
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof a;
+    int server = socket(AF_INET, SOCK_STREAM, 0);
+    assert_true(server >= 0 && bind(server, (struct sockaddr *)&a, sizeof a) == 0 &&
+                listen(server, 1) == 0 && getsockname(server, (struct sockaddr *)&a, &len) == 0);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        refusing_broker(server);
+    }
+    broker b = {.port = ntohs(a.sin_port)};
+    pqi_host_mqtt *m = client(&b, "rx", 4);
+    assert_int_equal(pqi_host_mqtt_subscribe(m, "yes", 1), PQI_OK);
+    assert_int_equal(pqi_host_mqtt_subscribe(m, "pq/4/v", 1), PQI_OK);
+    pqi_mqtt_event ev = wait_for(m, PQI_MQTT_UNSUBSCRIBED, 10);
+    assert_int_equal(ev.kind, PQI_MQTT_UNSUBSCRIBED);
+    assert_int_equal(ev.topic.len, 6);
+    assert_memory_equal(ev.topic.ptr, "pq/4/v", 6);
+    assert_int_equal(pqi_host_mqtt_subscribe(m, "late", 0), PQI_OK); /* while connected */
+    ev = wait_for(m, PQI_MQTT_UNSUBSCRIBED, 10);
+    assert_int_equal(ev.kind, PQI_MQTT_UNSUBSCRIBED);
+    assert_memory_equal(ev.topic.ptr, "late", 4);
+    pqi_host_mqtt_close(m);
+    assert_int_equal(close(server), 0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+PQI_TEST_MAIN(cmocka_unit_test(refused_subscriptions_are_told), cmocka_unit_test(bad_arguments),
+    cmocka_unit_test(every_version_and_qos), cmocka_unit_test(retained_messages_say_so),
+    cmocka_unit_test(survives_the_broker), cmocka_unit_test(bounds_hold),
+    cmocka_unit_test(will_is_published_when_we_vanish), cmocka_unit_test(credentials),
+    cmocka_unit_test(tls_checks_the_broker))

@@ -54,7 +54,7 @@ struct pqi_host_mqtt {
     uint8_t flying[8192]; /* one bit per packet identifier of those */
     struct {
         char *filter;
-        int qos;
+        int qos, mid; /* mid: of the last SUBSCRIBE */
     } filters[FILTERS_MAX];
     size_t n_filters;
     ring in, out;
@@ -130,18 +130,26 @@ static void ring_free(ring *r)
     r->e = NULL;
 }
 
-/* Link events must not be lost behind a flood of messages: one slot is always kept for them. */
-static void note(pqi_host_mqtt *m, pqi_mqtt_event_kind kind, const char *text)
+/* Link events must not be lost behind a flood of messages: one slot is always kept for them. Takes what
+ * e holds. */
+static void push_note(pqi_host_mqtt *m, entry *e)
 {
-    entry e = {.kind = kind, .text = text};
-    if (!ring_push(&m->in, &e)) {
+    if (!ring_push(&m->in, e)) {
         entry old;
         if (ring_pop(&m->in, &old)) {
             entry_free(&old);
             m->stats.dropped_in++;
         }
-        (void)ring_push(&m->in, &e);
+        if (!ring_push(&m->in, e)) {
+            entry_free(e);
+        }
     }
+}
+
+static void note(pqi_host_mqtt *m, pqi_mqtt_event_kind kind, const char *text)
+{
+    entry e = {.kind = kind, .text = text};
+    push_note(m, &e);
 }
 
 static void link_lost(pqi_host_mqtt *m, const char *why)
@@ -210,10 +218,30 @@ static void on_connect(struct mosquitto *mosq, void *ctx, int rc)
     m->backoff = m->backoff_min;
     m->stats.connects++;
     for (size_t i = 0; i < m->n_filters; i++) {
-        (void)mosquitto_subscribe(mosq, NULL, m->filters[i].filter, m->filters[i].qos);
+        (void)mosquitto_subscribe(
+            mosq, &m->filters[i].mid, m->filters[i].filter, m->filters[i].qos);
     }
     note(m, PQI_MQTT_CONNECTED, "connected");
     flush_out(m);
+}
+
+/* A refusal leaves us deaf, to revocations for instance, without any other sign of it. */
+static void on_subscribe(
+    struct mosquitto *mosq, void *ctx, int mid, int n_granted, const int *granted)
+{
+    (void)mosq;
+    pqi_host_mqtt *m = ctx;
+    if (n_granted != 1 || granted[0] < 0x80) { /* MQTT 5 section 3.9.3: 0x80 and above refuse */
+        return;
+    }
+    for (size_t i = 0; i < m->n_filters; i++) {
+        entry e = {.kind = PQI_MQTT_UNSUBSCRIBED, .text = "the broker refused a subscription"};
+        if (m->filters[i].mid == mid) {
+            e.topic = strdup(m->filters[i].filter); /* NULL: then without its name */
+            push_note(m, &e);
+            return;
+        }
+    }
 }
 
 static void on_disconnect(struct mosquitto *mosq, void *ctx, int rc)
@@ -340,6 +368,7 @@ pqi_status pqi_host_mqtt_open(pqi_host_mqtt **out, const pqi_host_mqtt_cfg *cfg)
     mosquitto_connect_callback_set(m->mosq, on_connect);
     mosquitto_disconnect_callback_set(m->mosq, on_disconnect);
     mosquitto_message_callback_set(m->mosq, on_message);
+    mosquitto_subscribe_callback_set(m->mosq, on_subscribe);
     mosquitto_publish_v5_callback_set(m->mosq, on_publish);
     *out = m;
     return PQI_OK;
@@ -360,10 +389,11 @@ pqi_status pqi_host_mqtt_subscribe(pqi_host_mqtt *m, const char *filter, int qos
     }
     m->filters[m->n_filters].filter = copy;
     m->filters[m->n_filters].qos = qos;
-    m->n_filters++;
+    m->filters[m->n_filters].mid = 0; /* no packet has it */
     if (m->link == LINK_UP) {
-        (void)mosquitto_subscribe(m->mosq, NULL, filter, qos);
+        (void)mosquitto_subscribe(m->mosq, &m->filters[m->n_filters].mid, filter, qos);
     }
+    m->n_filters++;
     return PQI_OK;
 }
 

@@ -237,6 +237,10 @@ pqi_status pqi_host_node_poll(pqi_host_node *n, int timeout_ms, pqi_node_event *
     case PQI_MQTT_REFUSED:
         ev->kind = PQI_NODE_REFUSED;
         return PQI_OK;
+    case PQI_MQTT_UNSUBSCRIBED:
+        ev->kind = PQI_NODE_UNSUBSCRIBED;
+        ev->topic = in.topic;
+        return PQI_OK;
     case PQI_MQTT_MESSAGE:
         return receive(n, &in, ev);
     case PQI_MQTT_NONE:
