@@ -54,8 +54,10 @@ typedef struct pqi_mqtt_event {
 
 typedef struct pqi_mqtt_stats {
     uint64_t sent, received, connects;
-    uint64_t dropped_out; /* queue full while offline: the oldest went */
-    uint64_t dropped_in;  /* over payload_max, or not polled in time */
+    uint64_t
+        dropped_out; /* queue full while offline: the oldest went; or kept while offline, and then
+                             more than the broker takes */
+    uint64_t dropped_in; /* over payload_max, or not polled in time */
 } pqi_mqtt_stats;
 
 /* Makes a client; it connects in the first poll. PQI_ERR_ARG: a field breaks its rule or TLS files

@@ -348,6 +348,25 @@ static void bad_arguments(void **state)
     pqi_host_mqtt_close(NULL);
 }
 
+/* What was kept while offline and cannot be sent after all is counted, never just gone. */
+static void nothing_gets_lost_unseen(void **state)
+{
+    (void)state;
+    broker b;
+    need_broker(&b, "allow_anonymous true\nmax_packet_size 500");
+    pqi_host_mqtt *tx = client(&b, "tx", 5);
+    static const uint8_t big[5000];
+    assert_int_equal(pqi_host_mqtt_publish(tx, "b/\xff", (pqi_cspan){big, 1}, 1, 0), PQI_ERR_ARG);
+    assert_int_equal(pqi_host_mqtt_publish(tx, "b/x", (pqi_cspan){big, sizeof big}, 1, 0), PQI_OK);
+    assert_int_equal(wait_for(tx, PQI_MQTT_CONNECTED, 10).kind, PQI_MQTT_CONNECTED);
+    pqi_mqtt_event ev;
+    assert_int_equal(pqi_host_mqtt_poll(tx, 50, &ev), PQI_OK);
+    assert_int_equal(pqi_host_mqtt_pending(tx), 0);
+    assert_int_equal(pqi_host_mqtt_get_stats(tx).dropped_out, 1);
+    pqi_host_mqtt_close(tx);
+    broker_stop(&b);
+}
+
 /* ---- a broker that refuses subscriptions --------------------------------------------------------- */
 
 static size_t read_packet(int fd, uint8_t *b, size_t room)
@@ -411,7 +430,8 @@ static void refused_subscriptions_are_told(void **state)
     assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
-PQI_TEST_MAIN(cmocka_unit_test(refused_subscriptions_are_told), cmocka_unit_test(bad_arguments),
+PQI_TEST_MAIN(cmocka_unit_test(refused_subscriptions_are_told),
+    cmocka_unit_test(nothing_gets_lost_unseen), cmocka_unit_test(bad_arguments),
     cmocka_unit_test(every_version_and_qos), cmocka_unit_test(retained_messages_say_so),
     cmocka_unit_test(survives_the_broker), cmocka_unit_test(bounds_hold),
     cmocka_unit_test(will_is_published_when_we_vanish), cmocka_unit_test(credentials),

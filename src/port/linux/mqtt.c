@@ -194,10 +194,11 @@ static void flush_out(pqi_host_mqtt *m)
 {
     while (m->out.n != 0 && m->link == LINK_UP) {
         entry *e = &m->out.e[m->out.head];
-        if (hand_over(m, e->topic, (pqi_cspan){e->payload, e->len}, e->qos, e->retain) ==
-            PQI_AGAIN) {
+        pqi_status st = hand_over(m, e->topic, (pqi_cspan){e->payload, e->len}, e->qos, e->retain);
+        if (st == PQI_AGAIN) {
             return;
         }
+        m->stats.dropped_out += st != PQI_OK ? 1u : 0u; /* as when the broker's limit is lower */
         entry done;
         if (ring_pop(&m->out, &done)) {
             entry_free(&done);
@@ -422,7 +423,8 @@ pqi_status pqi_host_mqtt_publish(
 {
     if (!m || !topic || qos < 0 || qos > 2 || payload.len > MESSAGE_MAX - TOPIC_MAX - 16 ||
         (payload.len && !payload.ptr) || !topic[0] || strlen(topic) > TOPIC_MAX ||
-        mosquitto_pub_topic_check(topic) != MOSQ_ERR_SUCCESS) {
+        mosquitto_pub_topic_check(topic) != MOSQ_ERR_SUCCESS ||
+        mosquitto_validate_utf8(topic, (int)strlen(topic)) != MOSQ_ERR_SUCCESS) {
         return PQI_ERR_ARG;
     }
     if (m->link == LINK_UP && m->out.n == 0) {
