@@ -3,6 +3,8 @@
  * nothing arrives twice. */
 #include "support/hostile.h"
 
+#include "session/v1.h"
+
 #include <malloc.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -141,12 +143,16 @@ static void flood(void **state)
 /* The gate tag that the holder of mallory's keys can make. */
 static void gate_of_mallory(cast *c, packet *k)
 {
-    const pqi_cspan parts[] = {{(const uint8_t *)"PQI4 v1 gate", 12}, {k->p, PQI_V1_HDR},
-        {k->p + PQI_V1_HDR + PQI_V1_GATE, k->len - PQI_V1_HDR - PQI_V1_GATE}};
+    const pqi_v1_ends ends = {
+        .id_s = text_of("mallory"), .id_r = text_of("control"), .topic = text_of(k->topic)};
+    pqi_v1_post post;
+    assert_int_equal(pqi_v1_post_of(&ends, &post), PQI_OK);
+    const pqi_cspan parts[] = {{(const uint8_t *)"PQI4 v1 gate", 12}, {post.b, post.len},
+        {k->p, PQI_V1_HDR}, {k->p + PQI_V1_HDR + PQI_V1_GATE, k->len - PQI_V1_HDR - PQI_V1_GATE}};
     const pqi_cspan gk = {peer_of(c->mallory, "control")->gk_out, PQI_GATE_KEY};
     uint8_t mac[64];
     assert_int_equal(
-        endpoint_of(c->mallory)->cfg.algs->classic->hmac(PQI_HASH_SHA256, gk, parts, 3, mac),
+        endpoint_of(c->mallory)->cfg.algs->classic->hmac(PQI_HASH_SHA256, gk, parts, 4, mac),
         PQI_OK);
     memcpy(k->p + PQI_V1_HDR, mac, PQI_V1_GATE);
 }

@@ -352,6 +352,7 @@ void station_off(station *t)
 {
     active = t;
     pqi_host_node_close(t->link);
+    pqi_host_device_provider(t->dev)->ops = t->real_ops; /* close takes its own drivers only */
     pqi_host_device_close(t->dev);
     t->link = NULL;
     t->dev = NULL;
