@@ -278,7 +278,7 @@ static void unknown_peer(void **state)
     trio_free(t);
 }
 
-/* INV-68: who stole the revoker key of one root may use up its numbers; the next root starts anew, what
+/* Who stole the revoker key of one root may use up its numbers; the next root starts anew, what
  * was revoked stays so, and lists of the old root are worth nothing. */
 static void numbers_of_one_root(void **state)
 {
