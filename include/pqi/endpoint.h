@@ -136,7 +136,7 @@ typedef struct pqi_endpoint_cfg {
     const pqi_nvm *nvm;
     pqi_endpoint_keys keys;
     pqi_cspan cert;         /* own certificate, encoded */
-    pqi_cspan manifest;     /* encoded; its SHA-256 must be `pinned` */
+    pqi_cspan manifest;     /* encoded; its hash must be `pinned` */
     const uint8_t *pinned;  /* 32 bytes */
     const pqi_suite *suite; /* for sending; NULL: the highest common with each peer */
     pqi_limits limits;

@@ -36,7 +36,7 @@ typedef struct pqi_host_device_cfg {
 /* Creates the directory (0700), its provider and the factory key (ML-DSA-65), pins the root and
  * writes the factory record for the CA's allow-list.
  * id     in   the device id; final
- * pinned in   32 bytes: SHA-256 of the root manifest, as `pqi ca init` printed it
+ * pinned in   32 bytes: pqi_manifest.hash, as `pqi ca init` printed it
  * out    out  the factory record, at most PQI_FACTORY_MAX bytes
  * Run again with the same id and pin it changes nothing and gives a factory record of the same key.
  * PQI_OK; PQI_ERR_ARG: a bad id; PQI_ERR_STATE: the directory belongs to another id or root, or is

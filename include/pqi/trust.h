@@ -60,7 +60,7 @@ typedef struct pqi_manifest {
     uint32_t n_keys;
     pqi_cspan encoded;                             /* the whole object */
     pqi_cspan body_protected, payload, signatures; /* for verification */
-    uint8_t hash[32];                              /* SHA-256 of `encoded`: what a device pins */
+    uint8_t hash[32]; /* SHA-256("PQI4 root id" || payload): what a device pins */
 } pqi_manifest;
 
 /* First 8 bytes of SHA-256("PQI4 key" || alg as i16 || pk). */
@@ -104,7 +104,7 @@ typedef enum pqi_class {
     PQI_CLASS_L = 0, /* telemetry, logs */
     PQI_CLASS_M = 1, /* commands within limits */
     PQI_CLASS_H = 2, /* set-points, keys, firmware */
-    PQI_CLASS_S = 3, /* fail-safe: emergency stop */
+    PQI_CLASS_S = 3, /* fail-safe: emergency stop; stands apart from the others */
     PQI_CLASS_INT32_ = 2147483647
 } pqi_class;
 

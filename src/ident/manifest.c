@@ -144,7 +144,9 @@ pqi_status pqi_manifest_decode(const pqi_algs *a, pqi_cspan in, pqi_manifest *ou
         st = finish_keys(a, &m);
     }
     if (st == PQI_OK) {
-        st = a->classic->hash(PQI_HASH_SHA256, &in, 1, m.hash);
+        /* Over what is signed, not over the signatures: anybody can add one of an unknown key. */
+        const pqi_cspan parts[] = {{PQI_LIT("PQI4 root id")}, s.payload};
+        st = a->classic->hash(PQI_HASH_SHA256, parts, 2, m.hash);
     }
     if (st == PQI_OK) {
         m.encoded = in;

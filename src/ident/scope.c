@@ -35,6 +35,15 @@ static bool covers(pqi_cspan prefix, pqi_cspan topic)
     return prefix.len == topic.len || topic.ptr[prefix.len] == '/';
 }
 
+/* L, M and H are steps. S stands apart: who may stop a machine need not be allowed to set it. */
+static bool allows(unsigned granted, unsigned asked)
+{
+    if (granted == PQI_CLASS_S || asked == PQI_CLASS_S) {
+        return granted == asked;
+    }
+    return asked <= granted;
+}
+
 pqi_status pqi_scope_check(
     const pqi_scope *scopes, size_t n, pqi_cspan topic, uint8_t right, pqi_class cls)
 {
@@ -44,7 +53,7 @@ pqi_status pqi_scope_check(
     }
     for (size_t i = 0; i < n; i++) {
         bool rights = (scopes[i].rights & right) == right;
-        if (rights && (unsigned)cls <= scopes[i].cls && covers(scopes[i].prefix, topic)) {
+        if (rights && allows(scopes[i].cls, (unsigned)cls) && covers(scopes[i].prefix, topic)) {
             return PQI_OK;
         }
     }

@@ -37,6 +37,19 @@ assert eval(sys.argv[2]), v' "$out" "$1" 2>>"$err"
 
 # ---- each kind as text, as JSON, from standard input and as hex: the same four times
 
+# What a device pins: SHA-256("PQI4 root id" || payload), the payload found by hand:
+# tag 98, array of 4, protected bstr, empty map, payload bstr with a two-byte length.
+root_hash() { # FILE
+    python3 -c '
+import hashlib, sys
+b = open(sys.argv[1], "rb").read()
+assert b[:3] == bytes.fromhex("d86284") and 0x40 <= b[3] < 0x58, b[:4]
+at = 4 + b[3] - 0x40
+assert b[at] == 0xA0 and b[at + 1] == 0x59
+n = int.from_bytes(b[at + 2:at + 4], "big")
+print(hashlib.sha256(b"PQI4 root id" + b[at + 4:at + 4 + n]).hexdigest())' "$1"
+}
+
 kind() { # FILE OBJECT EXPRESSION
     run 0 inspect "$1" && [ ! -s "$err" ] && grep -q "^object: *$2\$" "$out" &&
         grep -q 'not checked (' "$out" && cp "$out" "$tmp/text"
@@ -65,7 +78,7 @@ kind kemcert "certificate" "v['signing_key'] is None and v['not_after'] is None 
     v['scopes'] == []"
 kind manifest "root manifest" "v['root_version'] == 1 and len(v['keys']) == 5 and
     v['thresholds'] == {'root': 2, 'issuer': 1, 'revoker': 1} and
-    v['hash'] == __import__('hashlib').sha256(open('manifest', 'rb').read()).hexdigest()"
+    v['hash'] == '$(root_hash manifest)'"
 kind revocations "revocation snapshot" "v['seq'] == 9 and v['count'] == 3 and
     v['revoked'][2] == {'roster_index': 70000, 'below_key_epoch': 'every', 'reason': 4}"
 kind join "join request" "v['nonce'] == 'a5' * 32 and v['signatures']['state'] == 'verified' and
@@ -189,7 +202,7 @@ usage_error "--root-hash without --root" inspect --root-hash 00 cert
 
 # ---- signatures
 
-hash=$(sha256sum manifest | cut -d ' ' -f 1)
+hash=$(root_hash manifest)
 for f in cert kemcert manifest manifest2 revocations announcement; do
     run 0 inspect --root manifest --root-hash "$hash" "$f" && [ ! -s "$err" ] &&
         grep -q '^signatures\?: *verified' "$out" && ! grep -q 'DOES NOT' "$out"
@@ -208,7 +221,7 @@ hex manifest >"$tmp/root.hex"
 run 0 inspect --root "$tmp/root.hex" --root-hash "$hash" cert && grep -q '^signature: *verified' "$out"
 result $? "the root may be hex"
 refused "another hash than the root's" 'has another hash' --root manifest \
-    --root-hash "$(sha256sum other | cut -d ' ' -f 1)" cert
+    --root-hash "$(root_hash other)" cert
 refused "a root that is no manifest" 'is not a root manifest' --root cert cert
 head -c -1 manifest >"$tmp/bad"
 printf '\377' >>"$tmp/bad"

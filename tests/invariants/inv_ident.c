@@ -601,9 +601,16 @@ static void manifest_rotation(void **state)
         {{FX_ROOT1, FX_ROOT2}, 2, PQI_ERR_AUTH, PQI_OK},
         {{FX_ROOT3, FX_STRANGER}, 2, PQI_OK, PQI_ERR_AUTH},
     };
+    uint8_t pin[32] = {
+        0}; /* the same whoever signed: a signature that counts nothing moves no pin */
     for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
         pqi_manifest m;
         assert_int_equal(build_manifest(f, &s, t[i].by, t[i].n, &m), PQI_OK);
+        if (i == 0) {
+            memcpy(pin, m.hash, sizeof pin);
+        }
+        assert_memory_equal(m.hash, pin, sizeof pin);
+        assert_memory_not_equal(m.hash, f->manifest.hash, sizeof pin);
         assert_int_equal(pqi_manifest_verify(&f->algs, &m, &m, f->tmp), t[i].self);
         assert_int_equal(pqi_manifest_verify(&f->algs, &m, &f->manifest, f->tmp), t[i].old);
     }

@@ -19,6 +19,7 @@ enum {
     TOPIC_MAX = 65535, /* MQTT 5 section 1.5.4 */
     DEFAULT_KEEPALIVE = 30,
     DEFAULT_QUEUE = 1024,
+    QUEUE_MAX = 1000000,
     DEFAULT_PAYLOAD = 131072,
     DEFAULT_BACKOFF_MIN = 200,
     DEFAULT_BACKOFF_MAX = 30000,
@@ -348,7 +349,7 @@ static void set_defaults(pqi_host_mqtt *m, const pqi_host_mqtt_cfg *cfg)
 
 pqi_status pqi_host_mqtt_open(pqi_host_mqtt **out, const pqi_host_mqtt_cfg *cfg)
 {
-    if (!out || !cfg || cfg->will.len > MESSAGE_MAX) {
+    if (!out || !cfg || cfg->will.len > MESSAGE_MAX || cfg->queue_max > QUEUE_MAX) {
         return PQI_ERR_ARG;
     }
     (void)pthread_once(&lib_once, lib_start);
