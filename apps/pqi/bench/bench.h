@@ -26,6 +26,7 @@ typedef struct pqi_bench_case {
     /* One operation; n counts up, so that inputs can differ. */
     pqi_status (*run)(void *state, uint64_t n);
     void *state;
+    size_t adds; /* bytes that a message gets on its way; 0: this is no message */
 } pqi_bench_case;
 
 typedef void (*pqi_bench_group)(pqi_bench *b);
@@ -37,7 +38,7 @@ void pqi_bench_sig(pqi_bench *b);
 void pqi_bench_hash(pqi_bench *b);
 void pqi_bench_aead(pqi_bench *b);
 void pqi_bench_curve(pqi_bench *b);
-void pqi_bench_v1(pqi_bench *b); /* names carry the bytes that a packet adds */
+void pqi_bench_v1(pqi_bench *b);
 
 /* Whether the filter takes it: a group asks before it prepares something dear. */
 bool pqi_bench_wants(const pqi_bench *b, const char *algorithm, const char *operation);

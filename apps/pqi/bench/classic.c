@@ -85,7 +85,7 @@ static void over_sizes(pqi_bench *b, const char *algorithm, const char *op, stat
         char name[32];
         (void)snprintf(name, sizeof name, "%s-%zu", op, sizes[i]);
         s->len = sizes[i];
-        pqi_bench_run(b, &(pqi_bench_case){algorithm, name, sizes[i], run, s});
+        pqi_bench_run(b, &(pqi_bench_case){algorithm, name, sizes[i], run, s, 0});
     }
 }
 
@@ -99,8 +99,8 @@ void pqi_bench_hash(pqi_bench *b)
     s.id = PQI_HASH_SHA256;
     over_sizes(b, "SHA-256", "hash", &s, run_hash);
     s.len = 64;
-    pqi_bench_run(b, &(pqi_bench_case){"HMAC-SHA-256", "mac-64", 64, run_hmac, &s});
-    pqi_bench_run(b, &(pqi_bench_case){"HKDF-SHA-256", "64-to-44", 0, run_hkdf, &s});
+    pqi_bench_run(b, &(pqi_bench_case){"HMAC-SHA-256", "mac-64", 64, run_hmac, &s, 0});
+    pqi_bench_run(b, &(pqi_bench_case){"HKDF-SHA-256", "64-to-44", 0, run_hkdf, &s, 0});
     stop(&s);
 }
 
@@ -152,7 +152,7 @@ void pqi_bench_aead(pqi_bench *b)
         over_sizes(b, rows[i].name, "seal", &s, run_seal);
         s.len = 1024;
         b->failed = b->failed || run_seal(&s, 0) != PQI_OK;
-        pqi_bench_run(b, &(pqi_bench_case){rows[i].name, "open-1024", 1024, run_open, &s});
+        pqi_bench_run(b, &(pqi_bench_case){rows[i].name, "open-1024", 1024, run_open, &s, 0});
     }
     stop(&s);
 }
@@ -192,11 +192,11 @@ void pqi_bench_curve(pqi_bench *b)
     state s = start(b);
     s.key[31] = 1; /* any scalar */
     b->failed = b->failed || s.c->x25519_public(s.peer, s.key) != PQI_OK;
-    pqi_bench_run(b, &(pqi_bench_case){"X25519", "public", 0, run_x25519_public, &s});
-    pqi_bench_run(b, &(pqi_bench_case){"X25519", "shared", 0, run_x25519, &s});
+    pqi_bench_run(b, &(pqi_bench_case){"X25519", "public", 0, run_x25519_public, &s, 0});
+    pqi_bench_run(b, &(pqi_bench_case){"X25519", "shared", 0, run_x25519, &s, 0});
     b->failed = b->failed || s.c->ed25519_public(s.peer, s.key) != PQI_OK ||
                 run_ed25519_sign(&s, 0) != PQI_OK;
-    pqi_bench_run(b, &(pqi_bench_case){"Ed25519", "sign", 0, run_ed25519_sign, &s});
-    pqi_bench_run(b, &(pqi_bench_case){"Ed25519", "verify", 0, run_ed25519_verify, &s});
+    pqi_bench_run(b, &(pqi_bench_case){"Ed25519", "sign", 0, run_ed25519_sign, &s, 0});
+    pqi_bench_run(b, &(pqi_bench_case){"Ed25519", "verify", 0, run_ed25519_verify, &s, 0});
     stop(&s);
 }

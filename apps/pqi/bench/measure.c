@@ -153,6 +153,10 @@ static void report(pqi_bench *b, const pqi_bench_case *c, const samples *s)
     if (c->bytes > 0) {
         (void)json_object_set_new(o, "bytes", json_integer((json_int_t)c->bytes));
     }
+    if (c->adds > 0) {
+        (void)json_object_set_new(o, "overhead_bytes", json_integer((json_int_t)c->adds));
+        (void)json_object_set_new(o, "messages_per_second", json_real(1e9 / median));
+    }
     (void)json_array_append_new(b->results, o);
     if (b->quiet) {
         return;
@@ -161,7 +165,9 @@ static void report(pqi_bench *b, const pqi_bench_case *c, const samples *s)
     if (unit != NULL) {
         printf(" %12.0f", cycles);
     }
-    if (c->bytes > 0) {
+    if (c->adds > 0) {
+        printf(" %8.0f messages/s, +%zu bytes", 1e9 / median, c->adds);
+    } else if (c->bytes > 0) {
         printf(" %8.1f MB/s", (double)c->bytes * 1000.0 / median);
     }
     (void)putchar('\n');

@@ -49,10 +49,10 @@ static void bench_kem(pqi_bench *b, const pqi_kem *alg)
         room(alg->ct_len), room(PQI_KEM_SS), room(alg->coins_len), room(alg->tmp_len)};
     /* decapsulation needs what the others made, also when the filter leaves them out */
     if (kem_keygen(&s, 0) == PQI_OK && kem_encaps(&s, 0) == PQI_OK) {
-        pqi_bench_run(b, &(pqi_bench_case){alg->name, "keygen", 0, kem_keygen, &s});
-        pqi_bench_run(b, &(pqi_bench_case){alg->name, "encaps", 0, kem_encaps, &s});
+        pqi_bench_run(b, &(pqi_bench_case){alg->name, "keygen", 0, kem_keygen, &s, 0});
+        pqi_bench_run(b, &(pqi_bench_case){alg->name, "encaps", 0, kem_encaps, &s, 0});
         b->failed = b->failed || kem_encaps(&s, 0) != PQI_OK;
-        pqi_bench_run(b, &(pqi_bench_case){alg->name, "decaps", 0, kem_decaps, &s});
+        pqi_bench_run(b, &(pqi_bench_case){alg->name, "decaps", 0, kem_decaps, &s, 0});
     } else {
         b->failed = true;
     }
@@ -110,10 +110,10 @@ static void bench_sig(pqi_bench *b, const pqi_sig *alg)
     sig_state s = {alg, room(alg->pk_len), room(alg->sk_len), room(alg->seed_len),
         room(alg->sig_len), room(alg->rnd_len), room(64), room(tmp), 0};
     if (sig_keygen(&s, 0) == PQI_OK && sig_sign(&s, 0) == PQI_OK) {
-        pqi_bench_run(b, &(pqi_bench_case){alg->name, "keygen", 0, sig_keygen, &s});
-        pqi_bench_run(b, &(pqi_bench_case){alg->name, "sign", 0, sig_sign, &s});
+        pqi_bench_run(b, &(pqi_bench_case){alg->name, "keygen", 0, sig_keygen, &s, 0});
+        pqi_bench_run(b, &(pqi_bench_case){alg->name, "sign", 0, sig_sign, &s, 0});
         b->failed = b->failed || sig_sign(&s, 0) != PQI_OK;
-        pqi_bench_run(b, &(pqi_bench_case){alg->name, "verify", 0, sig_verify, &s});
+        pqi_bench_run(b, &(pqi_bench_case){alg->name, "verify", 0, sig_verify, &s, 0});
     } else {
         b->failed = true;
     }
