@@ -140,6 +140,69 @@ static void damaged(void **state)
     pair_free(t);
 }
 
+/* Puts n bytes at `at` and counts them in the 2-byte length that stands before them. */
+static void insert(msg *m, size_t at, const char *what)
+{
+    size_t n = strlen(what);
+    memmove(m->b + at + n, m->b + at, m->len - at);
+    memcpy(m->b + at, what, n);
+    m->b[at - 1] = (uint8_t)n;
+    m->len += n;
+}
+
+/* INV-30: an announcement has no place for claims of trust, a quote, a last number or a window, even
+ * when the peer signs them; what is known of a peer is the certificate's and our own. */
+static void claims(void **state)
+{
+    (void)state;
+    pair *t = pair_new();
+    const char *claim = "trusted=1 quote=ok last=0 window=0";
+    size_t body = t->m.len - 2422, prekeys = body, proof = body - 2, cert = body - 4;
+    t->ctl->limits.announce = (pqi_rate){0, 1000000};
+    assert_int_equal(dev_open(t->ctl), PQI_OK);
+    for (unsigned flags = 0; flags < 256; flags++) {
+        t->n = t->m;
+        t->n.b[1] = (uint8_t)flags;
+        resign(t->pump, &t->n, body);
+        if (flags != 4) {
+            dev_refuses(t->ctl, &t->n, PQI_DROP_DECODE);
+        }
+    }
+    const size_t at[] = {proof, prekeys};
+    for (size_t i = 0; i < 2; i++) {
+        for (uint8_t flags = 4; flags < 8; flags++) {
+            t->n = t->m;
+            t->n.b[1] = flags;
+            insert(&t->n, at[i], claim);
+            size_t longer = body + strlen(claim);
+            memset(t->n.b + longer, 0, 2);
+            t->n.b[longer] = 2420 >> 8;
+            t->n.b[longer + 1] = 2420 & 0xff;
+            resign(t->pump, &t->n, longer);
+            dev_refuses(t->ctl, &t->n, PQI_DROP_DECODE);
+        }
+    }
+    t->n = t->m; /* in the reserved bytes, inside of the certificate's field, after everything */
+    t->n.b[3] = 1;
+    resign(t->pump, &t->n, body);
+    dev_refuses(t->ctl, &t->n, PQI_DROP_DECODE);
+    t->n = t->m;
+    memmove(t->n.b + cert + 1, t->n.b + cert, t->n.len - cert);
+    t->n.b[9]++;
+    t->n.len++;
+    resign(t->pump, &t->n, body + 1);
+    dev_refuses(t->ctl, &t->n, PQI_DROP_DECODE);
+    t->n = t->m;
+    memcpy(t->n.b + t->n.len, claim, strlen(claim));
+    t->n.len += strlen(claim);
+    dev_refuses(t->ctl, &t->n, PQI_DROP_DECODE);
+    assert_int_equal(dev_receive(t->ctl, &t->m), PQI_EV_PEER);
+    const pqi_peer *p = pqi_endpoint_peer(&t->ctl->ep, text_of("pump-1"));
+    assert_true(p != NULL && p->assurance == t->pump->ep.cert.assurance);
+    assert_true(p->roles == t->pump->ep.cert.roles && p->n_scopes == t->pump->ep.cert.n_scopes);
+    pair_free(t);
+}
+
 /* INV-26, INV-27, INV-28: under another name, on another topic, with an id outside the set. */
 static void mismatch(void **state)
 {
@@ -306,6 +369,6 @@ static void own_epoch(void **state)
     pair_free(t);
 }
 
-PQI_TEST_MAIN(cmocka_unit_test(learned_once), cmocka_unit_test(damaged), cmocka_unit_test(mismatch),
-    cmocka_unit_test(certificate), cmocka_unit_test(epochs), cmocka_unit_test(full_table),
-    cmocka_unit_test(own_epoch))
+PQI_TEST_MAIN(cmocka_unit_test(learned_once), cmocka_unit_test(damaged), cmocka_unit_test(claims),
+    cmocka_unit_test(mismatch), cmocka_unit_test(certificate), cmocka_unit_test(epochs),
+    cmocka_unit_test(full_table), cmocka_unit_test(own_epoch))

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The worked examples of docs/spec/objects.md and join.md, made again from their fixed seeds: every
- * line must stand in the text. PQI_PRINT_EXAMPLES=1 prints them. */
+ * The worked examples of docs/spec/objects.md, join.md and v1.md section 7, made again from their
+ * fixed seeds: every line must stand in the text. PQI_PRINT_EXAMPLES=1 prints them. */
 #include "pqi_test.h"
 
+#include "proto/mqtt/announce.h"
 #include "support/join_fixture.h"
 
 #define ENDS 24u /* bytes shown of each end of a large object */
@@ -92,4 +93,37 @@ static void join(void **state)
     small(text, "confirmation", (pqi_cspan){confirm, sizeof confirm});
 }
 
-PQI_TEST_MAIN(cmocka_unit_test(objects), cmocka_unit_test(join))
+/* The certificate of objects.md, announced by its device. Split by the offsets of the table, not by
+ * the parser under test. */
+static void announcement(void **state)
+{
+    (void)state;
+    static uint8_t all[PQI_ANNOUNCE_MAX], message[PQI_ANNOUNCE_MAX];
+    const fx *f = fx_get();
+    const char *text = load(PQI_SOURCE_DIR "/docs/spec/v1.md");
+    static const pqi_cspan topic = {PQI_LIT("pq/4/k/pump-1")};
+    size_t n = 0, sig = 0, cert = f->cert_bytes.len;
+    assert_int_equal(pqi_ann_body(2, f->cert_bytes, (pqi_span){all, sizeof all}, &n), PQI_OK);
+    assert_int_equal(n, 10 + cert + 4);
+    message[1] = (uint8_t)topic.len;
+    memcpy(message + 2, topic.ptr, topic.len);
+    memcpy(message + 2 + topic.len, all, n);
+    const pqi_cspan signed_ = {message, 2 + topic.len + n};
+    static const pqi_cspan domain = {PQI_LIT("PQI4 ann")};
+    const pqi_span room = {all + n + 2, sizeof all - n - 2};
+    assert_int_equal(pqi_provider_sign(f->p, FX_SIG, domain, &signed_, 1, room, &sig), PQI_OK);
+    all[n] = (uint8_t)(sig >> 8);
+    all[n + 1] = (uint8_t)sig;
+    large(text, "announcement", (pqi_cspan){all, n + 2 + sig});
+    small(text, "up to the certificate", (pqi_cspan){all, 10});
+    small(text, "after the certificate", (pqi_cspan){all + 10 + cert, 6});
+    large(text, "signed message", signed_);
+    large(text, "device signature", (pqi_cspan){all + n + 2, sig});
+
+    pqi_ann got;
+    assert_int_equal(pqi_ann_decode((pqi_cspan){all, n + 2 + sig}, &got), PQI_OK);
+    assert_true(got.epoch == 2 && got.cert.len == cert && got.sig.len == sig);
+    assert_memory_equal(got.cert.ptr, f->cert_bytes.ptr, cert);
+}
+
+PQI_TEST_MAIN(cmocka_unit_test(objects), cmocka_unit_test(join), cmocka_unit_test(announcement))
