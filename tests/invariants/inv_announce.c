@@ -318,6 +318,51 @@ static void epochs(void **state)
     pair_free(t);
 }
 
+/* INV-104: who showed a certificate cannot come back without one, nor with one that has no signing
+ * key, nor unsigned; also after a restart. */
+static void certified_for_ever(void **state)
+{
+    (void)state;
+    pair *t = pair_new();
+    t->ctl->limits.announce = t->ctl->limits.announce_peer = (pqi_rate){0, 1000};
+    assert_int_equal(dev_open(t->ctl), PQI_OK);
+    assert_int_equal(dev_receive(t->ctl, &t->m), PQI_EV_PEER);
+    static const uint8_t bare[14] = {0x71, 4, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0};
+    static uint8_t kem_only[PQI_CERT_MAX];
+    fleet *f = fleet_get();
+    pqi_cert c = t->pump->ep.cert;
+    size_t len = 0, body = 0;
+    c.key_epoch = 9;
+    c.sig_alg = 0;
+    c.sig_pk = (pqi_cspan){NULL, 0};
+    assert_int_equal(
+        pqi_cert_build(&f->algs, &f->ca.base, 2, &c, (pqi_span){kem_only, sizeof kem_only}, &len),
+        PQI_OK);
+    for (int life = 0; life < 2; life++) {
+        memcpy(t->n.b, bare, sizeof bare);
+        set_topic(&t->n, "pq/4/k/pump-1");
+        t->n.b[14] = 2420 >> 8;
+        t->n.b[15] = 2420 & 0xff;
+        resign(t->pump, &t->n, sizeof bare);
+        dev_refuses(t->ctl, &t->n, PQI_DROP_DECODE);
+        assert_int_equal(
+            pqi_ann_body(9, (pqi_cspan){kem_only, len}, (pqi_span){t->n.b, FLEET_ROOM}, &body),
+            PQI_OK);
+        t->n.b[body] = 2420 >> 8;
+        t->n.b[body + 1] = 2420 & 0xff;
+        resign(t->pump, &t->n, body);
+        dev_refuses(t->ctl, &t->n, PQI_DROP_SIGNATURE);
+        t->n = t->m;
+        t->n.len -= 2420;
+        t->n.b[t->n.len - 2] = t->n.b[t->n.len - 1] = 0;
+        dev_refuses(t->ctl, &t->n, PQI_DROP_DECODE);
+        const pqi_peer *p = pqi_endpoint_peer(&t->ctl->ep, text_of("pump-1"));
+        assert_true(p != NULL && p->ready && p->key_epoch == 5 && p->sig != NULL);
+        assert_int_equal(dev_open(t->ctl), PQI_OK);
+    }
+    pair_free(t);
+}
+
 /* INV-95, INV-98, INV-72: the table is full: newcomers are refused before any signature, nobody is
  * put out. */
 static void full_table(void **state)
@@ -371,4 +416,4 @@ static void own_epoch(void **state)
 
 PQI_TEST_MAIN(cmocka_unit_test(learned_once), cmocka_unit_test(damaged), cmocka_unit_test(claims),
     cmocka_unit_test(mismatch), cmocka_unit_test(certificate), cmocka_unit_test(epochs),
-    cmocka_unit_test(full_table), cmocka_unit_test(own_epoch))
+    cmocka_unit_test(certified_for_ever), cmocka_unit_test(full_table), cmocka_unit_test(own_epoch))
