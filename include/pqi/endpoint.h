@@ -67,9 +67,12 @@ typedef struct pqi_event {
     pqi_event_kind kind;
     pqi_drop drop;             /* for PQI_EV_DROP */
     char peer[PQI_ID_MAX + 1]; /* "" when not known */
-    uint64_t seq;              /* of a message */
-    pqi_cspan plain;           /* in the caller's buffer */
-    uint32_t key_epoch;        /* of the peer */
+    uint8_t
+        classes;  /* of a message: bit 1 << pqi_class for each class that the sender's certificate
+                      * allows on this topic; act on no more than that */
+    uint64_t seq; /* of a message */
+    pqi_cspan plain;    /* in the caller's buffer */
+    uint32_t key_epoch; /* of the peer */
 } pqi_event;
 
 /* Token bucket in fixed point (1/1024 tokens); refill saturates. */

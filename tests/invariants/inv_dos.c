@@ -244,6 +244,53 @@ static void revocation_flood(void **state)
     trio_free(t);
 }
 
+/* INV-97: what another fleet made costs no token: neither its lists nor announcements under its
+ * issuer keep genuine ones waiting. */
+static void foreign_flood(void **state)
+{
+    (void)state;
+    trio *t = trio_new();
+    fleet *f = t->ctl->f;
+    pqi_manifest m;
+    assert_int_equal(
+        pqi_manifest_decode(&f->algs, (pqi_cspan){f->manifest, f->manifest_len}, &m), PQI_OK);
+    dev *d =
+        dev_new(&(dev_spec){.id = "new", .epoch = 1, .roster = 9, .pub = "plant/new", .seed = 9});
+    assert_int_equal(dev_open(d), PQI_OK);
+    dev_announce(d, &t->m);
+    t->n = t->m;
+    unsigned found = 0;
+    for (size_t i = 0; i + PQI_KID_LEN <= t->n.len; i++) {
+        for (uint32_t k = 0; k < m.n_keys; k++) {
+            if (m.keys[k].role == PQI_ROLE_ISSUER &&
+                memcmp(t->n.b + i, m.keys[k].kid, PQI_KID_LEN) == 0) {
+                t->n.b[i] ^= 1; /* header and payload name another issuer */
+                found++;
+            }
+        }
+    }
+    assert_int_equal(found, 2);
+    static msg list;
+    fleet_revoke(f, 9, NULL, 0, &list);
+    uint64_t before = fleet_verifies;
+    const uint32_t version = f->root_version;
+    static msg foreign;
+    f->root_version = version + 1;
+    fleet_revoke(f, 30, NULL, 0, &foreign);
+    f->root_version = version;
+    for (int i = 0; i < 200; i++) {
+        assert_int_equal(dev_receive(t->ctl, &t->n), PQI_EV_DROP);
+        assert_true(t->ctl->ev.drop == PQI_DROP_CERT);
+        assert_int_equal(dev_receive(t->ctl, &foreign), PQI_EV_DROP);
+        assert_true(t->ctl->ev.drop == PQI_DROP_SIGNATURE);
+    }
+    assert_int_equal(fleet_verifies - before, 0);
+    assert_int_equal(dev_receive(t->ctl, &t->m), PQI_EV_PEER);
+    assert_int_equal(dev_receive(t->ctl, &list), PQI_EV_REVOKED);
+    dev_free(d);
+    trio_free(t);
+}
+
 /* INV-70, INV-106, INV-75: too large in each class, empty, and noise on every kind of topic: counted
  * drops, never an error. */
 static void oversized_and_noise(void **state)
@@ -290,4 +337,5 @@ static void oversized_and_noise(void **state)
 
 PQI_TEST_MAIN(cmocka_unit_test(flood_costs_nothing), cmocka_unit_test(insider_flood),
     cmocka_unit_test(leaps_are_charged), cmocka_unit_test(announcement_flood),
-    cmocka_unit_test(revocation_flood), cmocka_unit_test(oversized_and_noise))
+    cmocka_unit_test(revocation_flood), cmocka_unit_test(foreign_flood),
+    cmocka_unit_test(oversized_and_noise))

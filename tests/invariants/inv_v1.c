@@ -234,7 +234,10 @@ static void revoked(void **state)
     assert_true(t->ctl->ev.drop == PQI_DROP_SIGNATURE);
     list.b[list.len - 1] ^= 1;
     t->ctl->power = (test_power){.cut_at = 1, .one_shot = 1};
-    dev_refuses(t->ctl, &list, PQI_DROP_STATE); /* not stored: not in force, and not forgotten */
+    /* A full disk does not keep a revoked peer trusted: in force, and stored with the next copy. */
+    assert_int_equal(dev_receive(t->ctl, &list), PQI_EV_DROP);
+    assert_true(t->ctl->ev.drop == PQI_DROP_STATE);
+    dev_refuses(t->ctl, &t->m, PQI_DROP_REVOKED);
     assert_int_equal(dev_receive(t->ctl, &list), PQI_EV_REVOKED);
     assert_int_equal(dev_receive(t->ctl, &list), PQI_EV_NONE);
     dev_refuses(t->ctl, &old, PQI_DROP_REPLAY);
@@ -247,6 +250,20 @@ static void revoked(void **state)
         dev_refuses(t->ctl, &old, PQI_DROP_REPLAY);
         assert_int_equal(dev_open(t->ctl), PQI_OK);
     }
+    /* INV-68: no later list takes a revocation back or weakens it. */
+    static msg weaker;
+    const pqi_revoked others[] = {
+        {.roster_index = 0, .min_key_epoch = 9}, {.roster_index = 2, .min_key_epoch = 9}};
+    const pqi_revoked lower = {.roster_index = 1, .min_key_epoch = 1, .reason = 1};
+    fleet_revoke(t->ctl->f, 20, NULL, 0, &weaker);
+    dev_refuses(t->ctl, &weaker, PQI_DROP_MISMATCH);
+    fleet_revoke(t->ctl->f, 21, others, 2, &weaker);
+    dev_refuses(t->ctl, &weaker, PQI_DROP_MISMATCH);
+    fleet_revoke(t->ctl->f, 22, &lower, 1, &weaker);
+    dev_refuses(t->ctl, &weaker, PQI_DROP_MISMATCH);
+    const pqi_revoked more[] = {others[0], {.roster_index = 1, .min_key_epoch = 3}, others[1]};
+    fleet_revoke(t->ctl->f, 23, more, 3, &weaker);
+    assert_int_equal(dev_receive(t->ctl, &weaker), PQI_EV_REVOKED);
     assert_int_equal(dev_receive(t->pump, &list), PQI_EV_REVOKED); /* it learns about itself */
     assert_int_equal(dev_send(t->pump, "control", "plant/pump-1/a", "x", &t->n), PQI_ERR_POLICY);
     /* A stranger (no free memory of it) with a revoked certificate is refused before any signature. */
@@ -256,6 +273,39 @@ static void revoked(void **state)
     dev_announce(t->pump, &t->n);
     dev_refuses(d, &t->n, PQI_DROP_REVOKED);
     dev_free(d);
+    trio_free(t);
+}
+
+/* The receiver learns which classes the sender's certificate allows on the topic; an emergency stop
+ * may stop, and nothing else. */
+static void classes(void **state)
+{
+    (void)state;
+    trio *t = trio_new();
+    dev *stop = dev_new(&(dev_spec){
+        .id = "estop", .epoch = 1, .roster = 8, .pub = "plant/estop", .seed = 8, .only_s = 1});
+    assert_int_equal(dev_open(stop), PQI_OK);
+    dev_meet(stop, t->ctl);
+    assert_int_equal(dev_send(t->pump, "control", "plant/pump-1/a", "x", &t->m), PQI_OK);
+    dev_expect(t->ctl, &t->m, "x");
+    assert_int_equal(t->ctl->ev.classes, 1u << PQI_CLASS_L | 1u << PQI_CLASS_M | 1u << PQI_CLASS_H);
+
+    pqi_outbound o = {text_of("control"), text_of("plant/estop"), text_of("stop"), PQI_CLASS_S};
+    for (unsigned c = PQI_CLASS_L; c < PQI_CLASS_S; c++) {
+        o.cls = (pqi_class)c;
+        assert_int_equal(pqi_endpoint_send(&stop->ep, &stop->now, &o,
+                             (pqi_span){t->n.b, sizeof t->n.b}, &t->n.len),
+            PQI_ERR_POLICY);
+    }
+    o.cls = PQI_CLASS_S;
+    assert_int_equal(
+        pqi_endpoint_send(&stop->ep, &stop->now, &o, (pqi_span){t->n.b, sizeof t->n.b}, &t->n.len),
+        PQI_OK);
+    memset(t->n.topic, 0, sizeof t->n.topic);
+    memcpy(t->n.topic, "plant/estop", 11);
+    dev_expect(t->ctl, &t->n, "stop");
+    assert_int_equal(t->ctl->ev.classes, 1u << PQI_CLASS_S);
+    dev_free(stop);
     trio_free(t);
 }
 
@@ -308,4 +358,5 @@ static void numbers_of_one_root(void **state)
 PQI_TEST_MAIN(cmocka_unit_test(numbers_of_one_root), cmocka_unit_test(delivered_once),
     cmocka_unit_test(rerouted), cmocka_unit_test(wrong_scope), cmocka_unit_test(damaged),
     cmocka_unit_test(wrong_version_or_suite), cmocka_unit_test(wrong_recipient),
-    cmocka_unit_test(expired), cmocka_unit_test(revoked), cmocka_unit_test(unknown_peer))
+    cmocka_unit_test(expired), cmocka_unit_test(revoked), cmocka_unit_test(classes),
+    cmocka_unit_test(unknown_peer))

@@ -2,6 +2,7 @@
  * Announcements and revocation snapshots over a real broker: replaced, aged, renamed, deleted,
  * oversized, made up by the thousand. */
 #include "support/hostile.h"
+#include <pqi/announce.h>
 
 #include <time.h>
 
@@ -281,8 +282,36 @@ static void garbage_under_many_ids(void **state)
     stage_free(c.s);
 }
 
-/* INV-71, INV-72: well-formed announcements of another CA under an unknown id cost signature checks
- * up to the common budget, then nothing; known peers are served and may repeat themselves. */
+/* Where the issuer is named in an announcement: its kid, 8 bytes. */
+static void issuer_of(pqi_cspan ann, uint8_t kid[PQI_KID_LEN])
+{
+    pqi_algs algs;
+    pqi_announcement a;
+    pqi_cert cert;
+    pqi_algs_all(&algs, &pqi_classic_openssl);
+    assert_int_equal(pqi_announce_decode(ann, &a), PQI_OK);
+    assert_int_equal(pqi_cert_decode(&algs, a.cert, &cert), PQI_OK);
+    memcpy(kid, cert.issuer_kid, PQI_KID_LEN);
+}
+
+/* Lets it name another issuer, in the header and in the payload of the certificate. */
+static void claim_issuer(uint8_t *ann, size_t len, const uint8_t kid[PQI_KID_LEN])
+{
+    uint8_t own[PQI_KID_LEN];
+    unsigned found = 0;
+    issuer_of((pqi_cspan){ann, len}, own);
+    for (size_t i = 0; i + PQI_KID_LEN <= len; i++) {
+        if (memcmp(ann + i, own, PQI_KID_LEN) == 0) {
+            memcpy(ann + i, kid, PQI_KID_LEN);
+            found++;
+        }
+    }
+    assert_int_equal(found, 2);
+}
+
+/* INV-71, INV-72, INV-97: announcements under another CA cost nothing; those that claim to be of our
+ * issuer cost signature checks up to the common budget, then nothing; known peers are served and
+ * may repeat themselves. */
 static void costly_announcements(void **state)
 {
     (void)state;
@@ -292,6 +321,16 @@ static void costly_announcements(void **state)
     station_on(c.s, c.control);
     rogue *r = rogue_new("ghost");
     const uint64_t checks = c.control->verifies;
+    for (int i = 0; i < 300; i++) {
+        eve_says(c.s, "pq/4/k/ghost", (pqi_cspan){r->announcement, r->len}, 1, 0);
+        (void)stage_turn(c.s);
+    }
+    stage_settle(c.s);
+    dropped(c.control, PQI_DROP_CERT, 300, PQI_DROP_NONE);
+    assert_true(c.control->verifies == checks);
+    uint8_t kid[PQI_KID_LEN];
+    issuer_of(packet_span(caught_on(c.s, "pq/4/k/pump")), kid);
+    claim_issuer(r->announcement, r->len, kid);
     for (int i = 0; i < 300; i++) {
         eve_says(c.s, "pq/4/k/ghost", (pqi_cspan){r->announcement, r->len}, 1, 0);
         (void)stage_turn(c.s);

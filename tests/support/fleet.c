@@ -97,7 +97,8 @@ size_t fleet_cert(fleet *f, fake_provider *keys, const dev_spec *s, uint8_t out[
     c.roles = PQI_CERT_ROLE_DEVICE;
     c.roster_index = s->roster;
     if (s->pub != NULL) {
-        c.scopes[0] = (pqi_scope){text_of(s->pub), PQI_RIGHT_PUB, PQI_CLASS_H};
+        c.scopes[0] =
+            (pqi_scope){text_of(s->pub), PQI_RIGHT_PUB, s->only_s ? PQI_CLASS_S : PQI_CLASS_H};
         c.n_scopes = 1;
     }
     size_t len = 0;

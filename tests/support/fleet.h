@@ -26,6 +26,7 @@ typedef struct dev_spec {
     const char *id;
     uint32_t epoch, roster;
     const char *pub; /* topic prefix it may publish under, NULL: none */
+    int only_s;      /* with class S and no other; else H */
     uint8_t seed;    /* of its keys and provider */
     uint64_t not_before, not_after;
     uint32_t suites; /* bitmap; 0: suite 0x0001 */

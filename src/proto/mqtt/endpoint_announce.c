@@ -57,6 +57,17 @@ static pqi_drop check_epochs(const arrival *v)
     return PQI_DROP_NONE;
 }
 
+static bool known_issuer(const pqi_endpoint *e, const uint8_t kid[PQI_KID_LEN])
+{
+    for (uint32_t i = 0; i < e->manifest.n_keys; i++) {
+        const pqi_manifest_key *k = &e->manifest.keys[i];
+        if (k->role == PQI_ROLE_ISSUER && pqi_ct_eq(k->kid, kid, PQI_KID_LEN)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What the certificate says before anybody checked who says it: all of this costs no signature. */
 static pqi_drop check_claims(const pqi_endpoint *e, arrival *v)
 {
@@ -77,6 +88,9 @@ static pqi_drop check_claims(const pqi_endpoint *e, arrival *v)
     bool is_own = pqi_ct_eq(v->cert.key_id, e->cert.key_id, PQI_KID_LEN);
     if (is_own || (twin != PQI_EP_NO_PEER && twin != v->at)) {
         return PQI_DROP_MISMATCH; /* a kid names one peer */
+    }
+    if (!known_issuer(e, v->cert.issuer_kid)) {
+        return PQI_DROP_CERT; /* another CA's: not worth a token */
     }
     if (pqi_ep_is_revoked(e, v->cert.roster_index, v->cert.key_epoch)) {
         return PQI_DROP_REVOKED;
@@ -234,6 +248,38 @@ void pqi_ep_on_announce(pqi_endpoint *e, const pqi_now *now, const pqi_inbound *
 
 /* ---- revocations ------------------------------------------------------------------------------- */
 
+/* Revocation is for ever within a root version (INV-68): a list that leaves out or weakens an entry
+ * we hold is refused, so a stolen revoker key cannot take a revocation back. Both are sorted. */
+static bool keeps_all(const pqi_endpoint *e, const pqi_revocations *r)
+{
+    uint32_t j = 0;
+    for (uint32_t i = 0; i < e->n_revoked; i++) {
+        const pqi_revoked *old = &e->revoked[i];
+        pqi_revoked next = {0};
+        while (j < r->count) {
+            next = pqi_revocations_at(r, j);
+            if (next.roster_index >= old->roster_index) {
+                break;
+            }
+            j++;
+        }
+        if (j == r->count || next.roster_index != old->roster_index ||
+            next.min_key_epoch < old->min_key_epoch) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void put_in_force(pqi_endpoint *e, const pqi_revocations *r)
+{
+    for (uint32_t i = 0; i < r->count; i++) {
+        e->revoked[i] = pqi_revocations_at(r, i);
+    }
+    e->n_revoked = r->count;
+    pqi_ep_apply_revocations(e);
+}
+
 static pqi_drop take_list(
     pqi_endpoint *e, const pqi_now *now, pqi_cspan in, pqi_revocations *r, bool *again)
 {
@@ -251,6 +297,10 @@ static pqi_drop take_list(
         *again = r->seq == e->rev_seq;
         return *again ? PQI_DROP_NONE : PQI_DROP_REPLAY;
     }
+    if (r->root_version != e->manifest.root_version ||
+        !pqi_ct_eq(r->fleet_id, e->manifest.fleet_id, PQI_FLEET_ID_LEN)) {
+        return PQI_DROP_SIGNATURE; /* another fleet's: not worth a token */
+    }
     if (!pqi_bucket_take(&e->control, &e->cfg.limits.announce, now->mono_ms)) {
         return PQI_DROP_BUDGET;
     }
@@ -260,8 +310,19 @@ static pqi_drop take_list(
                                                                : PQI_DROP_STATE;
     }
     pqi_bucket_refund(&e->control, &e->cfg.limits.announce);
+    if (!keeps_all(e, r)) {
+        return PQI_DROP_MISMATCH;
+    }
     const pqi_ep_change change = {NULL, PQI_EP_NO_PEER, r};
-    return pqi_ep_save_peers(e, &change) == PQI_OK ? PQI_DROP_NONE : PQI_DROP_STATE;
+    st = pqi_ep_save_peers(e, &change);
+    /* A full disk must not keep a revoked peer trusted: the list counts now, and as its number is
+     * not taken over, the next copy of it is stored. */
+    put_in_force(e, r);
+    if (st != PQI_OK) {
+        return PQI_DROP_STATE;
+    }
+    e->rev_seq = r->seq;
+    return PQI_DROP_NONE;
 }
 
 void pqi_ep_on_revocations(
@@ -277,12 +338,6 @@ void pqi_ep_on_revocations(
     if (again) {
         return;
     }
-    for (uint32_t i = 0; i < r.count; i++) {
-        e->revoked[i] = pqi_revocations_at(&r, i);
-    }
-    e->n_revoked = r.count;
-    e->rev_seq = r.seq;
-    pqi_ep_apply_revocations(e);
     ev->kind = PQI_EV_REVOKED;
     ev->seq = r.seq;
 }

@@ -31,8 +31,9 @@ bool pqi_ep_is_revoked(const pqi_endpoint *e, uint32_t roster_index, uint32_t ke
 /* Marks peers and ourselves after the list changed. */
 void pqi_ep_apply_revocations(pqi_endpoint *e);
 PQI_MUST_CHECK pqi_status pqi_ep_window_ok(const pqi_peer *p, const pqi_now *now);
-/* PQI_OK; PQI_ERR_POLICY: no right; PQI_ERR_ARG: not a topic name. */
-PQI_MUST_CHECK pqi_status pqi_ep_may_publish(const pqi_peer *p, pqi_cspan topic);
+/* *classes: bit 1 << class for each class the peer may publish there.
+ * PQI_OK; PQI_ERR_POLICY: none; PQI_ERR_ARG: not a topic name. */
+PQI_MUST_CHECK pqi_status pqi_ep_may_publish(const pqi_peer *p, pqi_cspan topic, uint8_t *classes);
 bool pqi_ep_has_prefix(pqi_cspan topic, pqi_cspan prefix);
 
 /* ---- endpoint_persist.c ------------------------------------------------------------------------ */

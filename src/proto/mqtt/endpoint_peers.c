@@ -209,7 +209,7 @@ pqi_status pqi_ep_window_ok(const pqi_peer *p, const pqi_now *now)
     return pqi_cert_window(&c, now);
 }
 
-pqi_status pqi_ep_may_publish(const pqi_peer *p, pqi_cspan topic)
+pqi_status pqi_ep_may_publish(const pqi_peer *p, pqi_cspan topic, uint8_t *classes)
 {
     pqi_scope s[PQI_SCOPES_MAX];
     uint32_t n = p->n_scopes < PQI_SCOPES_MAX ? p->n_scopes : PQI_SCOPES_MAX;
@@ -217,8 +217,17 @@ pqi_status pqi_ep_may_publish(const pqi_peer *p, pqi_cspan topic)
         s[i] = (pqi_scope){{(const uint8_t *)p->scopes[i].prefix, p->scopes[i].len},
             p->scopes[i].rights, p->scopes[i].cls};
     }
-    /* A packet does not say its class; the lowest asks whether the topic is the sender's at all. */
-    return pqi_scope_check(s, n, topic, PQI_RIGHT_PUB, PQI_CLASS_L);
+    /* A packet does not say its class: the topic is the sender's if any class is. */
+    *classes = 0;
+    for (unsigned c = PQI_CLASS_L; c <= PQI_CLASS_S; c++) {
+        pqi_status st = pqi_scope_check(s, n, topic, PQI_RIGHT_PUB, (pqi_class)c);
+        if (st == PQI_OK) {
+            *classes |= (uint8_t)(1u << c);
+        } else if (st != PQI_ERR_POLICY) {
+            return st;
+        }
+    }
+    return *classes != 0 ? PQI_OK : PQI_ERR_POLICY;
 }
 
 bool pqi_ep_has_prefix(pqi_cspan topic, pqi_cspan prefix)

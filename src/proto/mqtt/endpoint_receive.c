@@ -42,7 +42,7 @@ static pqi_drop split(const pqi_endpoint *e, pqi_cspan in, pqi_v1_packet *k)
 
 /* Steps 4 to 7: what is known about the sender, no cryptography. */
 static pqi_drop admit(const pqi_endpoint *e, const pqi_peer *p, const pqi_v1_packet *k,
-    const pqi_now *now, pqi_cspan topic)
+    const pqi_now *now, pqi_cspan topic, uint8_t *classes)
 {
     if (p->revoked) {
         return PQI_DROP_REVOKED;
@@ -56,7 +56,7 @@ static pqi_drop admit(const pqi_endpoint *e, const pqi_peer *p, const pqi_v1_pac
     if ((k->suite->bitmap & p->suites) == 0) {
         return PQI_DROP_SUITE;
     }
-    pqi_status st = pqi_ep_may_publish(p, topic);
+    pqi_status st = pqi_ep_may_publish(p, topic, classes);
     if (st != PQI_OK) {
         return st == PQI_ERR_POLICY ? PQI_DROP_SCOPE : PQI_DROP_TOPIC;
     }
@@ -154,8 +154,9 @@ void pqi_ep_on_packet(
         return;
     }
     pqi_peer *p = &e->cfg.peers[at];
+    uint8_t classes = 0;
     pqi_ep_name(ev, p);
-    d = admit(e, p, &k, now, in->topic);
+    d = admit(e, p, &k, now, in->topic, &classes);
     if (d != PQI_DROP_NONE) {
         pqi_ep_drop(ev, d);
         return;
@@ -173,6 +174,7 @@ void pqi_ep_on_packet(
         return;
     }
     ev->kind = PQI_EV_MESSAGE;
+    ev->classes = classes;
     ev->seq = k.seq;
     ev->plain = (pqi_cspan){out.ptr, out.len};
 }
