@@ -249,7 +249,8 @@ void pqi_ep_on_announce(pqi_endpoint *e, const pqi_now *now, const pqi_inbound *
 /* ---- revocations ------------------------------------------------------------------------------- */
 
 /* Revocation is for ever within a root version (INV-68): a list that leaves out or weakens an entry
- * we hold is refused, so a stolen revoker key cannot take a revocation back. Both are sorted. */
+ * we hold is refused, so a stolen revoker key cannot take a revocation back. The first list under a
+ * new root may. Both are sorted. */
 static bool keeps_all(const pqi_endpoint *e, const pqi_revocations *r)
 {
     uint32_t j = 0;
@@ -310,7 +311,7 @@ static pqi_drop take_list(
                                                                : PQI_DROP_STATE;
     }
     pqi_bucket_refund(&e->control, &e->cfg.limits.announce);
-    if (!keeps_all(e, r)) {
+    if (e->rev_seq != 0 && !keeps_all(e, r)) {
         return PQI_DROP_MISMATCH;
     }
     const pqi_ep_change change = {NULL, PQI_EP_NO_PEER, r};
