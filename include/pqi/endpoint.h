@@ -170,7 +170,8 @@ PQI_API size_t pqi_endpoint_scratch_len(
 
 /* Verifies manifest and own certificate, checks that the keys match it, loads peers and sequence
  * state, and moves every sequence number past what may have been used before a crash (INV-96).
- * PQI_OK; PQI_ERR_AUTH, PQI_ERR_POLICY: manifest or certificate; PQI_ERR_ROLLBACK,
+ * PQI_OK; PQI_ERR_AUTH, PQI_ERR_POLICY: manifest or certificate; PQI_ERR_UNSUPPORTED: a certificate
+ * without a signing key, which every packet needs, or of unknown algorithms; PQI_ERR_ROLLBACK,
  * PQI_ERR_STORAGE: refuse to start (INV-8..10); PQI_ERR_ARG; PQI_ERR_SPACE: scratch. */
 PQI_API PQI_MUST_CHECK pqi_status pqi_endpoint_open(
     pqi_endpoint *e, const pqi_endpoint_cfg *cfg, const pqi_now *now);

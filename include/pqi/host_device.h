@@ -100,6 +100,7 @@ typedef struct pqi_host_device pqi_host_device;
 
 /* Opens the directory and the endpoint over it; holds the lock until close. On error *out is NULL.
  * PQI_OK; PQI_ERR_MISSING: not initialised; PQI_ERR_STATE: no certificate installed yet, or in use;
+ * PQI_ERR_UNSUPPORTED: a certificate without a signing key, which the endpoint needs;
  * PQI_ERR_LIMIT: out of memory; PQI_ERR_AUTH, PQI_ERR_POLICY: certificate or KEK;
  * PQI_ERR_ROLLBACK, PQI_ERR_STORAGE: refuse to start. */
 PQI_API PQI_MUST_CHECK pqi_status pqi_host_device_open(
