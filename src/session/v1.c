@@ -4,6 +4,7 @@
 
 #include "base/wr.h"
 #include "ct/ct.h"
+#include "ct/secret.h"
 
 #include <pqi/wipe.h>
 
@@ -158,7 +159,9 @@ pqi_status pqi_v1_check_gate(const pqi_algs *a, const pqi_v1_packet *k, const pq
     if (st == PQI_OK) {
         st = gate_tag(a, e->gk, &post, k->all, want);
     }
-    if (st == PQI_OK && !pqi_ct_eq(want, k->gate.ptr, PQI_V1_GATE)) {
+    int same = pqi_ct_eq(want, k->gate.ptr, PQI_V1_GATE);
+    PQI_PUBLIC(&same, sizeof same); /* the answer */
+    if (st == PQI_OK && !same) {
         st = PQI_ERR_AUTH;
     }
     pqi_wipe(want, sizeof want);
