@@ -43,7 +43,7 @@ typedef enum pqi_drop {
     PQI_DROP_SIGNATURE,
     PQI_DROP_SEALED,   /* the box does not open */
     PQI_DROP_CERT,     /* announcement: certificate does not verify */
-    PQI_DROP_MISMATCH, /* announcement: id, topic and certificate differ */
+    PQI_DROP_MISMATCH, /* announcement: id, topic, certificate differ; list: un-revokes */
     PQI_DROP_EPOCH,    /* announcement: older, or another one of equal epoch */
     PQI_DROP_TABLE,    /* no free peer slot */
     PQI_DROP_STATE,    /* our own store or provider failed: fail closed */
