@@ -123,7 +123,8 @@ static pqi_cli_exit join(const pqi_cli_command *self, int argc, char **argv)
         COMMON_OPTIONS(c),
         PQI_CLI_STRING("kem", "NAME", &kem, "ml-kem-512, ml-kem-768 (default) or ml-kem-1024"),
         PQI_CLI_STRING("sig", "NAME", &sig, "ml-dsa-44, ml-dsa-65 (default) or ml-dsa-87"),
-        PQI_CLI_FLAG("kem-only", &kem_only, "no signing key: the device authenticates by KEM"),
+        PQI_CLI_FLAG(
+            "kem-only", &kem_only, "no signing key: it can join, but v1 messages need one"),
         OUT_OPTION(c, "join request for pqi ca issue"),
         PQI_CLI_END,
     };
