@@ -325,7 +325,40 @@ static void refused_arguments(void **state)
     pair_free(t);
 }
 
-PQI_TEST_MAIN(cmocka_unit_test(sender_crashes), cmocka_unit_test(receiver_crashes),
-    cmocka_unit_test(table_crashes), cmocka_unit_test(old_or_missing_state),
-    cmocka_unit_test(disk_full), cmocka_unit_test(clean_restart), cmocka_unit_test(provider_fails),
+/* INV-13: keys that are not those of the certificate, one kind at a time, or of another device: the
+ * endpoint refuses to open, and opens with the right certificate after that. */
+static void keys_of_the_certificate(void **state)
+{
+    (void)state;
+    dev *d =
+        dev_new(&(dev_spec){.id = "pump-1", .epoch = 1, .roster = 1, .pub = "plant", .seed = 1});
+    dev *o =
+        dev_new(&(dev_spec){.id = "pump-2", .epoch = 1, .roster = 2, .pub = "plant", .seed = 2});
+    static uint8_t own[PQI_CERT_MAX];
+    const size_t own_len = d->cert_len;
+    memcpy(own, d->cert, own_len);
+    pqi_cert a, b;
+    assert_int_equal(pqi_cert_decode(&d->f->algs, (pqi_cspan){own, own_len}, &a), PQI_OK);
+    assert_int_equal(pqi_cert_decode(&d->f->algs, (pqi_cspan){o->cert, o->cert_len}, &b), PQI_OK);
+    for (int kind = 0; kind < 4; kind++) {
+        pqi_cert c = kind == 3 ? b : a;
+        c.kem_pk = kind == 0 ? b.kem_pk : c.kem_pk;
+        c.x25519_pk = kind == 1 ? b.x25519_pk : c.x25519_pk;
+        c.sig_pk = kind == 2 ? b.sig_pk : c.sig_pk;
+        assert_int_equal(pqi_cert_build(&d->f->algs, &d->f->ca.base, FLEET_ISSUER, &c,
+                             (pqi_span){d->cert, sizeof d->cert}, &d->cert_len),
+            PQI_OK);
+        assert_int_equal(dev_open(d), PQI_ERR_AUTH);
+    }
+    memcpy(d->cert, own, own_len);
+    d->cert_len = own_len;
+    assert_int_equal(dev_open(d), PQI_OK);
+    dev_free(o);
+    dev_free(d);
+}
+
+PQI_TEST_MAIN(cmocka_unit_test(keys_of_the_certificate), cmocka_unit_test(sender_crashes),
+    cmocka_unit_test(receiver_crashes), cmocka_unit_test(table_crashes),
+    cmocka_unit_test(old_or_missing_state), cmocka_unit_test(disk_full),
+    cmocka_unit_test(clean_restart), cmocka_unit_test(provider_fails),
     cmocka_unit_test(refused_arguments))

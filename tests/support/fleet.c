@@ -5,7 +5,6 @@
 #include <pqi/host.h>
 
 #define CA_ROOT    1u
-#define CA_ISSUER  2u
 #define CA_REVOKER 3u
 #define DEV_KEM    1u
 #define DEV_DH     2u
@@ -102,8 +101,8 @@ size_t fleet_cert(fleet *f, fake_provider *keys, const dev_spec *s, uint8_t out[
         c.n_scopes = 1;
     }
     size_t len = 0;
-    assert_int_equal(
-        pqi_cert_build(&f->algs, &f->ca.base, CA_ISSUER, &c, (pqi_span){out, PQI_CERT_MAX}, &len),
+    assert_int_equal(pqi_cert_build(&f->algs, &f->ca.base, FLEET_ISSUER, &c,
+                         (pqi_span){out, PQI_CERT_MAX}, &len),
         PQI_OK);
     return len;
 }

@@ -22,6 +22,8 @@ typedef struct fleet {
     uint8_t pinned[32];
 } fleet;
 
+#define FLEET_ISSUER 2u /* handle of the issuer's key in fleet.ca */
+
 typedef struct dev_spec {
     const char *id;
     uint32_t epoch, roster;
