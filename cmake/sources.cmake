@@ -30,6 +30,8 @@ set(PQI_CORE_SOURCES
     src/suite/suite_0001.c
     src/suite/suite_0002.c
     src/suite/suite_0004.c
+    src/suite/combine.c
+    src/suite/suite_0005.c
     src/hal/provider.c
     src/hal/provider_soft.c
     src/hal/soft_core.c

@@ -12,19 +12,29 @@
 extern "C" {
 #endif
 
+/* How the two shared secrets become the input of the key derivation, docs/spec/v1.md section 3. */
+typedef enum pqi_combiner {
+    PQI_COMBINER_CONCAT = 0, /* K_pq || K_x: the default */
+    PQI_COMBINER_XWING = 1,  /* the shared secret of X-Wing; only with ML-KEM-768 */
+    PQI_COMBINER_INT32_ = 2147483647
+} pqi_combiner;
+
 typedef struct pqi_suite {
     uint16_t id;      /* on the wire */
     const char *name; /* "ML-KEM-768+X25519/AES-256-GCM/SHA-256" */
     const pqi_kem *kem;
     pqi_aead_id aead;
     pqi_hash_id hash;
-    uint8_t level;  /* the KEM's NIST category */
-    uint8_t bitmap; /* 1 << n, the bit in a certificate's suites field */
+    pqi_combiner combiner;
+    uint8_t level;   /* the KEM's NIST category */
+    uint8_t flags;   /* PQI_ALG_*: those of the KEM and the suite's own */
+    uint32_t bitmap; /* 1 << n, the bit in a certificate's suites field */
 } pqi_suite;
 
 PQI_API extern const pqi_suite pqi_suite_0001; /* ML-KEM-512, for LPWAN by policy */
 PQI_API extern const pqi_suite pqi_suite_0002; /* ML-KEM-768, the default */
 PQI_API extern const pqi_suite pqi_suite_0004; /* ML-KEM-1024, SHA-384 */
+PQI_API extern const pqi_suite pqi_suite_0005; /* X-Wing: keys of 0x0002, another combiner */
 
 /* What a program is built with. Everything below takes it by const pointer and looks algorithms up
  * here only, so a firmware links what it names. Arrays are borrowed for the life of the object. */
@@ -50,7 +60,8 @@ PQI_API void pqi_algs_all(pqi_algs *out, const pqi_classic *classic);
 
 /* What a box is bound to. bind = Hash(pre || ct_pq || x_eph || pk_R || x_R || post), where the
  * caller puts header, ids and topic into pre and post with their lengths (docs/spec/v1.md).
- * key || iv = HKDF-Expand(HKDF-Extract(salt, K_pq || K_x), info || bind, 44). AAD = bind. */
+ * key || iv = HKDF-Expand(HKDF-Extract(salt, K_pq || K_x), info || bind, 44); a suite with another
+ * combiner has its own input to Extract. AAD = bind. */
 typedef struct pqi_box_ctx {
     pqi_cspan salt; /* label, e.g. "PQI4 v1" */
     pqi_cspan info; /* label, e.g. "v1 k" */

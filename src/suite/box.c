@@ -3,19 +3,19 @@
  * an AEAD key that depends on both secrets and on everything public. */
 #include "base/mem.h"
 #include "prim/hkdf/sha2_len.h"
+#include "suite/combine.h"
 
 #include <pqi/suite.h>
 #include <pqi/wipe.h>
 
 #include <stdbool.h>
 
-#define COINS   64u /* 32 for the KEM, 32 for X25519 */
-#define KEY_IV  (PQI_AEAD_KEY + PQI_AEAD_NONCE)
-#define SECRETS (PQI_KEM_SS + PQI_X25519_LEN)
+#define COINS  64u /* 32 for the KEM, 32 for X25519 */
+#define KEY_IV (PQI_AEAD_KEY + PQI_AEAD_NONCE)
 
 /* Everything secret of one sealing or opening. */
 typedef struct box_work {
-    uint8_t k[SECRETS]; /* K_pq || K_x */
+    uint8_t k[PQI_COMBINE_SECRETS]; /* K_pq || K_x */
     uint8_t prk[PQI_HASH_MAX];
     uint8_t key_iv[KEY_IV];
 } box_work;
@@ -62,17 +62,15 @@ static pqi_status make_bind(const pqi_algs *a, const pqi_suite *s, const pqi_box
     return a->classic->hash(s->hash, parts, sizeof parts / sizeof parts[0], bind);
 }
 
-/* w->key_iv from w->k: K_pq stands first (SP 800-56C revision 2, section 2). */
-static pqi_status derive(
-    const pqi_algs *a, const pqi_suite *s, const pqi_box_ctx *ctx, const uint8_t *bind, box_work *w)
+/* w->key_iv from w->k and everything public. */
+static pqi_status derive(const pqi_algs *a, const pqi_suite *s, const pqi_box_peer *peer,
+    const pqi_box_ctx *ctx, pqi_cspan capsule, const uint8_t *bind, box_work *w)
 {
-    size_t len = pqi_sha2_len(s->hash);
-    const pqi_cspan ikm = {w->k, sizeof w->k};
-    const pqi_cspan info[] = {ctx->info, {bind, len}};
-    pqi_status st = pqi_hkdf_extract(a->classic, s->hash, ctx->salt, &ikm, 1, w->prk);
+    const pqi_combine_in in = {w->k, capsule.ptr + s->kem->ct_len, peer->x25519_pk.ptr};
+    pqi_status st = pqi_combine_extract(a->classic, s, ctx->salt, &in, w->prk);
     if (st == PQI_OK) {
-        st = pqi_hkdf_expand(a->classic, s->hash, (pqi_cspan){w->prk, len}, info, 2,
-            (pqi_span){w->key_iv, sizeof w->key_iv});
+        st = pqi_combine_expand(
+            a->classic, s, w->prk, ctx->info, bind, (pqi_span){w->key_iv, sizeof w->key_iv});
     }
     return st;
 }
@@ -101,7 +99,7 @@ pqi_status pqi_box_bind(const pqi_algs *a, const pqi_suite *s, const pqi_box_pee
 
 /* Capsule and both secrets. */
 static pqi_status encapsulate(const pqi_algs *a, const pqi_suite *s, const pqi_box_peer *to,
-    pqi_cspan coins, uint8_t *capsule, uint8_t k[SECRETS], pqi_span tmp)
+    pqi_cspan coins, uint8_t *capsule, uint8_t k[PQI_COMBINE_SECRETS], pqi_span tmp)
 {
     const pqi_cspan m = {coins.ptr, COINS / 2u};
     const uint8_t *x = coins.ptr + COINS / 2u;
@@ -138,7 +136,7 @@ pqi_status pqi_box_seal(const pqi_algs *a, const pqi_suite *s, const pqi_box_pee
         st = make_bind(a, s, to, ctx, sealed_to, b);
     }
     if (st == PQI_OK) {
-        st = derive(a, s, ctx, b, &w);
+        st = derive(a, s, to, ctx, sealed_to, b, &w);
     }
     if (st == PQI_OK) {
         const pqi_aead_key k = aead_key(s, &w);
@@ -183,7 +181,7 @@ pqi_status pqi_box_open(const pqi_algs *a, const pqi_suite *s, const pqi_box_sec
         st = make_bind(a, s, &sk->self, ctx, capsule, b);
     }
     if (st == PQI_OK) {
-        st = derive(a, s, ctx, b, &w);
+        st = derive(a, s, &sk->self, ctx, capsule, b, &w);
     }
     if (st == PQI_OK) {
         const pqi_aead_key k = aead_key(s, &w);

@@ -370,49 +370,115 @@ static void add(char **at, const char *name, const uint8_t *p, size_t n)
     *at += sprintf(*at, "\n");
 }
 
-static void worked_example(void **state)
+/* Compares with, or with PQI_WRITE_EXAMPLE writes, a file of docs/spec. */
+static void same_as_file(const char *path, const char *got, size_t len)
 {
-    (void)state;
-    static char got[65536], want[65536];
-    bed *b = bed_new(&pqi_suite_0001, &pqi_sig_ml_dsa_44);
-    assert_int_equal(seal(b, "plant/a/state", text("{\"rpm\":1450}"), 257), PQI_OK);
-    assert_int_equal(receive_b(b, "plant/a/state", (pqi_cspan){b->packet, b->len}, 1), ALIVE);
-    pqi_v1_packet k;
-    assert_int_equal(pqi_v1_parse(&b->algs, (pqi_cspan){b->packet, b->len}, &k), PQI_OK);
-    pqi_v1_ends e = ends(&b->a, &b->b, "plant/a/state", b->gk_ab);
-    pqi_v1_post post;
-    uint8_t bind[PQI_BOX_BIND_MAX];
-    assert_int_equal(pqi_v1_post_of(&e, &post), PQI_OK);
-    pqi_box_ctx ctx = {{PQI_LIT("PQI4 v1")}, {PQI_LIT("v1 k")}, k.hdr, {post.b, post.len}};
-    assert_int_equal(pqi_box_bind(&b->algs, b->suite, &e.to, &ctx, k.capsule, bind), PQI_OK);
-    char *at = got;
-    at += sprintf(at, "# docs/spec/v1.md section 8: suite 0x0001, ML-DSA-44 (deterministic), "
-                      "sender pump-1, recipient control,\n# key epochs 1, topic plant/a/state, "
-                      "number 257, plain text {\"rpm\":1450}\n");
-    add(&at, "x25519_private_sender", b->a.prov.keys[1].sk, 32);
-    add(&at, "x25519_private_recipient", b->b.prov.keys[1].sk, 32);
-    add(&at, "kem_public_recipient", b->b.kem_pk.ptr, b->b.kem_pk.len);
-    add(&at, "kem_private_recipient", b->b.prov.keys[0].sk, b->b.prov.keys[0].sk_len);
-    add(&at, "x25519_public_recipient", b->b.dh_pk.ptr, 32);
-    add(&at, "sig_public_sender", b->a.sig_pk.ptr, b->a.sig_pk.len);
-    add(&at, "gate_key", b->gk_ab, PQI_GATE_KEY);
-    add(&at, "post", post.b, post.len);
-    add(&at, "bind", bind, 32);
-    add(&at, "packet", b->packet, b->len);
-    const char *path = PQI_SOURCE_DIR "/docs/spec/v1-example.txt";
+    static char want[65536];
     FILE *f = NULL;
     if (getenv("PQI_WRITE_EXAMPLE") != NULL) {
         f = fopen(path, "wb");
         assert_non_null(f);
-        assert_int_equal(fwrite(got, 1, (size_t)(at - got), f), at - got);
+        assert_int_equal(fwrite(got, 1, len, f), len);
         assert_int_equal(fclose(f), 0);
     }
     f = fopen(path, "rb");
     assert_non_null(f);
     size_t n = fread(want, 1, sizeof want, f);
     assert_int_equal(fclose(f), 0);
-    assert_int_equal(n, at - got);
+    assert_int_equal(n, len);
     assert_memory_equal(want, got, n);
+}
+
+static void add_keys(char **at, const bed *b)
+{
+    add(at, "x25519_private_sender", b->a.prov.keys[1].sk, 32);
+    add(at, "x25519_private_recipient", b->b.prov.keys[1].sk, 32);
+    add(at, "kem_public_recipient", b->b.kem_pk.ptr, b->b.kem_pk.len);
+    add(at, "kem_private_recipient", b->b.prov.keys[0].sk, b->b.prov.keys[0].sk_len);
+    add(at, "x25519_public_recipient", b->b.dh_pk.ptr, 32);
+}
+
+/* Seals the example's message; gives its parts, post and bind. */
+static void example_packet(bed *b, pqi_v1_packet *k, pqi_v1_post *post, uint8_t *bind)
+{
+    assert_int_equal(seal(b, "plant/a/state", text("{\"rpm\":1450}"), 257), PQI_OK);
+    assert_int_equal(receive_b(b, "plant/a/state", (pqi_cspan){b->packet, b->len}, 1), ALIVE);
+    assert_int_equal(pqi_v1_parse(&b->algs, (pqi_cspan){b->packet, b->len}, k), PQI_OK);
+    pqi_v1_ends e = ends(&b->a, &b->b, "plant/a/state", b->gk_ab);
+    assert_int_equal(pqi_v1_post_of(&e, post), PQI_OK);
+    pqi_box_ctx ctx = {{PQI_LIT("PQI4 v1")}, {PQI_LIT("v1 k")}, k->hdr, {post->b, post->len}};
+    assert_int_equal(pqi_box_bind(&b->algs, b->suite, &e.to, &ctx, k->capsule, bind), PQI_OK);
+}
+
+static void worked_example(void **state)
+{
+    (void)state;
+    static char got[65536];
+    bed *b = bed_new(&pqi_suite_0001, &pqi_sig_ml_dsa_44);
+    pqi_v1_packet k;
+    pqi_v1_post post;
+    uint8_t bind[PQI_BOX_BIND_MAX];
+    example_packet(b, &k, &post, bind);
+    char *at = got;
+    at += sprintf(at, "# docs/spec/v1.md section 8: suite 0x0001, ML-DSA-44 (deterministic), "
+                      "sender pump-1, recipient control,\n# key epochs 1, topic plant/a/state, "
+                      "number 257, plain text {\"rpm\":1450}\n");
+    add_keys(&at, b);
+    add(&at, "sig_public_sender", b->a.sig_pk.ptr, b->a.sig_pk.len);
+    add(&at, "gate_key", b->gk_ab, PQI_GATE_KEY);
+    add(&at, "post", post.b, post.len);
+    add(&at, "bind", bind, 32);
+    add(&at, "packet", b->packet, b->len);
+    same_as_file(PQI_SOURCE_DIR "/docs/spec/v1-example.txt", got, (size_t)(at - got));
+    free(b);
+}
+
+/* The same message under the X-Wing suite, down to key and nonce. */
+static void xwing_example(void **state)
+{
+    (void)state;
+    static char got[65536];
+    uint8_t k[64], ss[32], prk[PQI_HASH_MAX], key_iv[44], bind[PQI_BOX_BIND_MAX], plain[12];
+    bed *b = bed_new(&pqi_suite_0005, &pqi_sig_ml_dsa_44);
+    const pqi_classic *c = b->algs.classic;
+    const pqi_kem *kem = b->suite->kem;
+    pqi_v1_packet p;
+    pqi_v1_post post;
+    example_packet(b, &p, &post, bind);
+    const pqi_cspan ct_m = {p.capsule.ptr, kem->ct_len}, ct_x = {p.capsule.ptr + kem->ct_len, 32};
+    const fake_key *own = b->b.prov.keys;
+    assert_int_equal(pqi_kem_decaps(kem, (pqi_span){k, 32}, ct_m,
+                         (pqi_cspan){own[0].sk, kem->sk_len}, (pqi_span){b->tmp, sizeof b->tmp}),
+        PQI_OK);
+    assert_int_equal(c->x25519(k + 32, own[1].sk, ct_x.ptr), PQI_OK);
+    const pqi_cspan mix[] = {{k, 64}, ct_x, b->b.dh_pk, {PQI_LIT("\\.//^\\")}};
+    assert_int_equal(pqi_sha3(PQI_HASH_SHA3_256, mix, 4, ss, sizeof ss), PQI_OK);
+    const pqi_cspan ikm = {ss, sizeof ss}, info[] = {{PQI_LIT("v1 k")}, {bind, 32}};
+    assert_int_equal(
+        pqi_hkdf_extract(c, PQI_HASH_SHA256, (pqi_cspan){PQI_LIT("PQI4 v1")}, &ikm, 1, prk),
+        PQI_OK);
+    assert_int_equal(pqi_hkdf_expand(c, PQI_HASH_SHA256, (pqi_cspan){prk, 32}, info, 2,
+                         (pqi_span){key_iv, sizeof key_iv}),
+        PQI_OK);
+    const pqi_aead_key ak = {PQI_AEAD_AES_256_GCM, {key_iv, 32}, {key_iv + 32, 12}};
+    assert_int_equal(
+        c->aead_open(&ak, (pqi_cspan){bind, 32}, p.ct, (pqi_span){plain, sizeof plain}), PQI_OK);
+    assert_memory_equal(plain, "{\"rpm\":1450}", sizeof plain);
+    char *at = got;
+    at += sprintf(at,
+        "# docs/spec/v1.md section 8: the message of v1-example.txt under suite 0x0005, "
+        "up to its signature\n");
+    add_keys(&at, b);
+    add(&at, "header", p.hdr.ptr, p.hdr.len);
+    add(&at, "ct_M", ct_m.ptr, ct_m.len);
+    add(&at, "ct_X", ct_x.ptr, ct_x.len);
+    add(&at, "ss_M", k, 32);
+    add(&at, "ss_X", k + 32, 32);
+    add(&at, "xwing_shared_secret", ss, sizeof ss);
+    add(&at, "bind", bind, 32);
+    add(&at, "key_iv", key_iv, sizeof key_iv);
+    add(&at, "ciphertext_and_tag", p.ct.ptr, p.ct.len);
+    same_as_file(PQI_SOURCE_DIR "/docs/spec/xwing-example.txt", got, (size_t)(at - got));
     free(b);
 }
 
@@ -420,4 +486,5 @@ PQI_TEST_MAIN(cmocka_unit_test(roundtrips), cmocka_unit_test(gate_keys),
     cmocka_unit_test(every_byte_flipped), cmocka_unit_test(truncated_and_extended),
     cmocka_unit_test(wrong_context), cmocka_unit_test(resigned_by_insider),
     cmocka_unit_test(both_secrets), cmocka_unit_test(refused_arguments),
-    cmocka_unit_test(provider_fails), cmocka_unit_test(worked_example))
+    cmocka_unit_test(provider_fails), cmocka_unit_test(worked_example),
+    cmocka_unit_test(xwing_example))
