@@ -31,6 +31,8 @@ set(PQI_CORE_SOURCES
     src/suite/suite_0002.c
     src/suite/suite_0004.c
     src/suite/combine.c
+    src/suite/policy.c
+    src/suite/profile.c
     src/suite/suite_0005.c
     src/hal/provider.c
     src/hal/provider_soft.c
@@ -54,6 +56,7 @@ set(PQI_PQI_SOURCES
     src/ident/cose.c
     src/ident/scope.c
     src/ident/cert.c
+    src/ident/policy.c
     src/ident/cert_wire.c
     src/ident/manifest.c
     src/ident/revoke.c

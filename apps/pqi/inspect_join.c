@@ -42,15 +42,6 @@ pqi_status pqi_inspect_factory(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspe
     return PQI_OK;
 }
 
-/* SHA-256("PQI4 factory fp" || alg as i16 || pk), as in the allow-list. */
-static pqi_status fingerprint(const pqi_inspect_ctx *c, const pqi_join_request *r, uint8_t out[32])
-{
-    const uint16_t alg = (uint16_t)(int16_t)r->factory_alg;
-    const uint8_t be[2] = {(uint8_t)(alg >> 8), (uint8_t)alg};
-    const pqi_cspan parts[3] = {{PQI_LIT("PQI4 factory fp")}, {be, sizeof be}, r->factory_pk};
-    return c->algs->classic->hash(PQI_HASH_SHA256, parts, 3, out);
-}
-
 static void add_join_keys(const pqi_inspect_ctx *c, json_t *o, const pqi_join_request *r)
 {
     pqi_inspect_put_key(c, o, "kem_key", pqi_inspect_kem_name(c, r->kem_alg), r->kem_pk);
@@ -71,7 +62,7 @@ pqi_status pqi_inspect_join(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_
     uint8_t fp[32];
     pqi_status st = pqi_join_decode(c->algs, in, &r);
     if (st == PQI_OK) {
-        st = fingerprint(c, &r, fp);
+        st = pqi_factory_fp(c->algs, r.factory_alg, r.factory_pk, fp);
     }
     if (st != PQI_OK) {
         return st;

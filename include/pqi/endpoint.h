@@ -47,6 +47,7 @@ typedef enum pqi_drop {
     PQI_DROP_EPOCH,    /* announcement: older, or another one of equal epoch */
     PQI_DROP_TABLE,    /* no free peer slot */
     PQI_DROP_STATE,    /* our own store or provider failed: fail closed */
+    PQI_DROP_POLICY,   /* algorithms below our policy; before any public-key operation */
     PQI_DROP_COUNT_,
     PQI_DROP_INT32_ = 2147483647
 } pqi_drop;
@@ -141,7 +142,8 @@ typedef struct pqi_endpoint_cfg {
     pqi_cspan cert;         /* own certificate, encoded */
     pqi_cspan manifest;     /* encoded; its hash must be `pinned` */
     const uint8_t *pinned;  /* 32 bytes */
-    const pqi_suite *suite; /* for sending; NULL: the highest common with each peer */
+    const pqi_suite *suite; /* for sending; NULL: chosen for each peer, pqi_suite_choose() */
+    pqi_alg_policy policy;  /* of our own certificate, the manifest's signers, peers and packets */
     pqi_limits limits;
     pqi_peer *peers;
     size_t n_peers;
@@ -170,7 +172,7 @@ PQI_API size_t pqi_endpoint_scratch_len(
 
 /* Verifies manifest and own certificate, checks that the keys match it, loads peers and sequence
  * state, and moves every sequence number past what may have been used before a crash (INV-96).
- * PQI_OK; PQI_ERR_AUTH, PQI_ERR_POLICY: manifest or certificate; PQI_ERR_UNSUPPORTED: a certificate
+ * PQI_OK; PQI_ERR_AUTH, PQI_ERR_POLICY: manifest or certificate, its window or cfg->policy; PQI_ERR_UNSUPPORTED: a certificate
  * without a signing key, which every packet needs, or of unknown algorithms; PQI_ERR_ROLLBACK,
  * PQI_ERR_STORAGE: refuse to start (INV-8..10); PQI_ERR_ARG; PQI_ERR_SPACE: scratch. */
 PQI_API PQI_MUST_CHECK pqi_status pqi_endpoint_open(
@@ -200,7 +202,7 @@ typedef struct pqi_outbound {
 
 /* Seals a message for a ready peer. A number is used up even if sealing fails later.
  * PQI_OK; PQI_ERR_MISSING: peer unknown or not ready yet; PQI_ERR_POLICY: our own certificate does
- * not allow the topic, the peer is revoked or outside its window, or no common suite;
+ * not allow the topic, the peer is revoked, outside its window or below cfg->policy, or no common suite;
  * PQI_ERR_STORAGE, PQI_ERR_ROLLBACK: numbers could not be reserved, nothing was sent;
  * PQI_ERR_SPACE: *out_len tells the need. */
 PQI_API PQI_MUST_CHECK pqi_status pqi_endpoint_send(

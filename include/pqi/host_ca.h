@@ -26,7 +26,7 @@
 extern "C" {
 #endif
 
-#define PQI_HOST_CA_SCHEMA        1          /* PRAGMA user_version */
+#define PQI_HOST_CA_SCHEMA        2          /* PRAGMA user_version */
 #define PQI_HOST_CA_CHALLENGE_TTL 86400u     /* s */
 #define PQI_HOST_CA_SKIP          1000u      /* numbers skipped by recover */
 #define PQI_HOST_CA_FLEET_MAX     64u        /* bytes of a fleet name */
@@ -45,13 +45,21 @@ typedef struct pqi_host_ca_cfg {
 typedef struct pqi_host_ca_init_opts {
     const char *root_dir;
     pqi_host_kek_source root_kek;
-    const char *fleet; /* a name for people, 1..PQI_HOST_CA_FLEET_MAX bytes */
+    const char *fleet;            /* a name for people, 1..PQI_HOST_CA_FLEET_MAX bytes */
+    int32_t root_alg, issuer_alg; /* PQI_SIG_ID_*; 0: ML-DSA-87, ML-DSA-65 */
+    /* What a device may be certified for; final. {0}: any level, pre-standard algorithms, none that is
+     * not standardised. */
+    uint8_t min_level;        /* lowest NIST category of KEM, signature and factory key, 0..5 */
+    uint8_t allow_unstandard; /* 1: PQI_ALG_NOT_STANDARD too */
+    uint8_t forbid_pre;       /* 1: no PQI_ALG_PRE_STANDARD either */
 } pqi_host_ca_init_opts;
 
-/* Makes the root key (ML-DSA-87) in ROOT, the issuer key (ML-DSA-65) and the registry in DIR, and
- * root manifest 1 that names both. hash out: SHA-256 of the manifest, what devices pin.
+/* Makes the root key in ROOT, the issuer key and the registry in DIR, and root manifest 1 that names
+ * both. hash out: SHA-256 of the manifest, what devices pin.
  * Run again after a crash it goes on; run again on a finished CA of the same name it only gives the
- * hash. PQI_ERR_STATE: DIR is another fleet's; PQI_ERR_ROLLBACK: the registry is gone while the
+ * hash. PQI_ERR_ARG; PQI_ERR_UNSUPPORTED: root_alg, issuer_alg; PQI_ERR_POLICY: they are below the
+ * CA's own policy; PQI_ERR_STATE: DIR is another fleet's, or was made with other options;
+ * PQI_ERR_ROLLBACK: the registry is gone while the
  * provider's counter says that there was one. */
 PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_init(
     const pqi_host_ca_cfg *cfg, const pqi_host_ca_init_opts *opts, uint8_t hash[32]);
@@ -75,6 +83,8 @@ typedef struct pqi_host_ca_entry {
     uint32_t assurance;      /* PQI_ASSURE_*: what the CA believes of what the device will claim */
     const pqi_scope *scopes; /* 1..PQI_SCOPES_MAX */
     size_t n_scopes;
+    int32_t
+        factory_alg; /* of the factory key where it is known, checked against the policy; or 0 */
     int replace_factory; /* 1: the device got new hardware, take the new fingerprint */
 } pqi_host_ca_entry;
 
@@ -86,8 +96,8 @@ typedef enum pqi_host_ca_change {
 } pqi_host_ca_change;
 
 /* Puts a device on the list, or changes its entry; what changed takes effect with its next
- * certificate. PQI_ERR_ARG: a field; PQI_ERR_POLICY: the device is revoked, or its fingerprint
- * differs and replace_factory is 0. */
+ * certificate. PQI_ERR_ARG: a field; PQI_ERR_POLICY: the device is revoked, its fingerprint differs
+ * and replace_factory is 0, or factory_alg does not pass the policy. */
 PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_allow(
     pqi_host_ca *ca, const pqi_host_ca_entry *e, pqi_host_ca_change *change);
 
@@ -114,7 +124,8 @@ typedef struct pqi_host_ca_issued {
  * boxes the grant, in one transaction. The certificate is pending until confirmed. The very same
  * bytes again, while pending, give the same grant: an output that got lost costs nothing.
  * days: validity, 0: without end. out: PQI_GRANT_MAX.
- * PQI_ERR_DECODE; PQI_ERR_POLICY: nonce or allow-list; PQI_ERR_AUTH: factory key or a proof. */
+ * PQI_ERR_DECODE; PQI_ERR_POLICY: nonce, allow-list, or algorithms that the CA does not certify;
+ * PQI_ERR_UNSUPPORTED: algorithms that this program lacks; PQI_ERR_AUTH: factory key or a proof. */
 PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_issue(pqi_host_ca *ca, pqi_cspan request,
     uint32_t days, pqi_span out, size_t *out_len, pqi_host_ca_issued *issued);
 
@@ -142,6 +153,8 @@ typedef struct pqi_host_ca_info {
     uint64_t devices, certs, pending, active, revoked_devices;
     uint32_t provider_caps;
     const char *provider;
+    int32_t root_alg, issuer_alg;
+    pqi_alg_policy policy;
 } pqi_host_ca_info;
 PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_get_info(pqi_host_ca *ca, pqi_host_ca_info *out);
 

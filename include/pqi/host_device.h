@@ -30,17 +30,19 @@ typedef struct pqi_host_device_cfg {
     pqi_host_kek_source kek;
     size_t max_peers;         /* 0: PQI_HOST_PEERS_DEFAULT; used by open only */
     const pqi_limits *limits; /* NULL: pqi_limits_gateway; used by open only */
-    const pqi_suite *suite;   /* for sending; NULL: the highest common with each peer */
+    const pqi_suite *suite;   /* for sending; NULL: chosen for each peer, pqi_suite_choose() */
+    pqi_alg_policy policy;    /* of ourselves and of peers; used by open only */
+    int32_t factory_alg;      /* PQI_SIG_ID_*; 0: ML-DSA-65; used by init only */
 } pqi_host_device_cfg;
 
-/* Creates the directory (0700), its provider and the factory key (ML-DSA-65), pins the root and
+/* Creates the directory (0700), its provider and the factory key (cfg->factory_alg), pins the root and
  * writes the factory record for the CA's allow-list.
  * id     in   the device id; final
  * pinned in   32 bytes: pqi_manifest.hash, as `pqi ca init` printed it
  * out    out  the factory record, at most PQI_FACTORY_MAX bytes
  * Run again with the same id and pin it changes nothing and gives a factory record of the same key.
- * PQI_OK; PQI_ERR_ARG: a bad id; PQI_ERR_STATE: the directory belongs to another id or root, or is
- * in use by another process; PQI_ERR_ROLLBACK: keys or records of an earlier life are missing
+ * PQI_OK; PQI_ERR_ARG: a bad id; PQI_ERR_UNSUPPORTED: factory_alg; PQI_ERR_STATE: the directory belongs
+ * to another id, root or factory algorithm, or is in use by another process; PQI_ERR_ROLLBACK: keys or records of an earlier life are missing
  * (INV-101); PQI_ERR_STORAGE, PQI_ERR_RNG; PQI_ERR_AUTH: not this KEK. */
 PQI_API PQI_MUST_CHECK pqi_status pqi_host_device_init(const pqi_host_device_cfg *cfg, pqi_cspan id,
     const uint8_t pinned[32], pqi_span out, size_t *out_len);
@@ -50,7 +52,7 @@ PQI_API PQI_MUST_CHECK pqi_status pqi_host_device_init(const pqi_host_device_cfg
 typedef struct pqi_host_join_opts {
     uint32_t kem_alg; /* PQI_KEM_ID_* */
     int32_t sig_alg;  /* PQI_SIG_ID_* */
-    uint32_t suites;  /* bitmap of pqi_suite.bitmap; 0: all of that KEM */
+    uint32_t suites;  /* bitmap of pqi_suite.bitmap; 0: all of that KEM with no mark of their own */
     int kem_only;     /* 1: no signing key */
     pqi_cspan boot;   /* measurement, 0..PQI_BOOT_MAX bytes */
 } pqi_host_join_opts;
@@ -84,7 +86,7 @@ typedef struct pqi_host_device_status {
     uint8_t key_id[PQI_KEY_ID_LEN];
     uint32_t key_epoch, roster_index, roles, root_version;
     uint64_t not_before, not_after;
-    uint32_t kem_alg;
+    uint32_t kem_alg, suites;
     int32_t sig_alg;
     uint32_t provider_caps; /* PQI_CAP_* */
     const char *provider;   /* static */

@@ -34,7 +34,7 @@ typedef struct pqi_factory {
     pqi_cspan device_id;
     int32_t alg;
     pqi_cspan pk;
-    uint8_t fingerprint[32]; /* SHA-256("PQI4 factory fp" || alg as i16 || pk) */
+    uint8_t fingerprint[32]; /* SHA-256("PQI4 factory fp" || alg || pk), docs/spec/join.md */
 } pqi_factory;
 /* PQI_OK; PQI_ERR_ARG: the id or the kind of key; PQI_ERR_SPACE: *out_len tells the need;
  * PQI_ERR_UNSUPPORTED; statuses of the provider. */
@@ -43,6 +43,10 @@ PQI_API PQI_MUST_CHECK pqi_status pqi_factory_build(const pqi_algs *a, pqi_provi
 /* Decodes and verifies the self-signature. PQI_ERR_DECODE, PQI_ERR_AUTH, PQI_ERR_UNSUPPORTED. */
 PQI_API PQI_MUST_CHECK pqi_status pqi_factory_open(
     const pqi_algs *a, pqi_cspan in, pqi_factory *out, pqi_span tmp);
+
+/* The fingerprint of a factory key. PQI_OK; PQI_ERR_ARG: alg 0 or an empty key; statuses of hash. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_factory_fp(
+    const pqi_algs *a, int32_t alg, pqi_cspan pk, uint8_t out[32]);
 
 typedef struct pqi_challenge {
     uint8_t fleet_id[PQI_FLEET_ID_LEN];

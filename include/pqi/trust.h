@@ -10,6 +10,7 @@
 #ifndef PQI_TRUST_H
 #define PQI_TRUST_H
 
+#include <pqi/profile.h>
 #include <pqi/provider.h>
 #include <pqi/suite.h>
 
@@ -63,7 +64,7 @@ typedef struct pqi_manifest {
     uint8_t hash[32]; /* SHA-256("PQI4 root id" || payload): what a device pins */
 } pqi_manifest;
 
-/* First 8 bytes of SHA-256("PQI4 key" || alg as i16 || pk). */
+/* First 8 bytes of SHA-256("PQI4 key" || alg || pk), docs/spec/objects.md. */
 PQI_API PQI_MUST_CHECK pqi_status pqi_signer_kid(
     const pqi_algs *a, int32_t alg, pqi_cspan pk, uint8_t kid[PQI_KID_LEN]);
 
@@ -77,6 +78,11 @@ PQI_API PQI_MUST_CHECK pqi_status pqi_manifest_decode(
  * PQI_ERR_UNSUPPORTED: an algorithm is not in `a`; PQI_ERR_SPACE: tmp. */
 PQI_API PQI_MUST_CHECK pqi_status pqi_manifest_verify(
     const pqi_algs *a, const pqi_manifest *m, const pqi_manifest *by, pqi_span tmp);
+
+/* Do all keys of the manifest whose algorithms are in `a` pass a policy? PQI_OK; PQI_ERR_POLICY;
+ * PQI_ERR_ARG: NULL. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_manifest_policy(
+    const pqi_algs *a, const pqi_manifest *m, const pqi_alg_policy *p);
 
 typedef struct pqi_manifest_spec {
     uint8_t fleet_id[PQI_FLEET_ID_LEN];
@@ -164,6 +170,11 @@ typedef struct pqi_now {
  * PQI_ERR_POLICY: outside its window; PQI_ERR_UNSUPPORTED; PQI_ERR_SPACE: tmp. */
 PQI_API PQI_MUST_CHECK pqi_status pqi_cert_verify(
     const pqi_algs *a, const pqi_cert *c, const pqi_manifest *m, const pqi_now *now, pqi_span tmp);
+
+/* Do the certified algorithms pass a policy: KEM, signature, and at least one of the suites that we
+ * know? PQI_OK; PQI_ERR_POLICY; PQI_ERR_UNSUPPORTED: an algorithm is not in `a`; PQI_ERR_ARG: NULL. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_cert_policy(
+    const pqi_algs *a, const pqi_cert *c, const pqi_alg_policy *p);
 
 /* The window alone. PQI_OK; PQI_ERR_POLICY. */
 PQI_API PQI_MUST_CHECK pqi_status pqi_cert_window(const pqi_cert *c, const pqi_now *now);

@@ -14,8 +14,8 @@ void pqi_ident_read_fixed(rd *r, uint8_t *out, size_t n)
 
 int32_t pqi_ident_read_sig_alg(rd *r)
 {
-    int32_t alg = (int32_t)pqi_cbor_int(r, INT16_MIN, INT16_MAX);
-    if (alg == 0) {
+    int32_t alg = (int32_t)pqi_cbor_int(r, INT32_MIN, INT32_MAX);
+    if (alg == 0) { /* no algorithm has it: it marks a long id in pqi_ident_key_hash() */
         rd_fail(r);
     }
     return alg;
@@ -79,12 +79,15 @@ pqi_status pqi_ident_check_keys(const pqi_algs *a, const pqi_ident_keys *k)
 pqi_status pqi_ident_key_hash(
     const pqi_algs *a, pqi_cspan label, int32_t alg, pqi_cspan pk, uint8_t out[32])
 {
-    if (alg < INT16_MIN || alg > INT16_MAX || pk.len == 0) {
+    if (alg == 0 || pk.len == 0) {
         return PQI_ERR_ARG;
     }
-    uint32_t bits = (uint32_t)alg; /* two's complement, as an i16 on the wire */
-    const uint8_t id[2] = {(uint8_t)(bits >> 8), (uint8_t)bits};
-    const pqi_cspan parts[3] = {label, {id, 2}, pk};
+    uint32_t bits = (uint32_t)alg; /* two's complement */
+    const uint8_t wide[6] = {
+        0, 0, (uint8_t)(bits >> 24), (uint8_t)(bits >> 16), (uint8_t)(bits >> 8), (uint8_t)bits};
+    bool is_short = alg >= INT16_MIN && alg <= INT16_MAX;
+    const pqi_cspan id = is_short ? (pqi_cspan){wide + 4, 2} : (pqi_cspan){wide, sizeof wide};
+    const pqi_cspan parts[3] = {label, id, pk};
     return a->classic->hash(PQI_HASH_SHA256, parts, 3, out);
 }
 

@@ -15,7 +15,7 @@
 
 /* Field readers over the sticky reader; what they copy out is meaningless once it has failed. */
 void pqi_ident_read_fixed(rd *r, uint8_t *out, size_t n); /* bstr of n bytes */
-int32_t pqi_ident_read_sig_alg(rd *r);                    /* 16 bits, not 0 */
+int32_t pqi_ident_read_sig_alg(rd *r);                    /* 32 bits, not 0 */
 pqi_cspan pqi_ident_read_id(rd *r);                       /* tstr of the set of pqi_id_check() */
 uint32_t pqi_ident_read_u32(rd *r, uint32_t min);
 
@@ -32,7 +32,7 @@ void pqi_ident_read_keys(rd *r, pqi_ident_keys *k);
 PQI_MUST_CHECK pqi_status pqi_ident_check_keys(const pqi_algs *a, const pqi_ident_keys *k);
 PQI_MUST_CHECK pqi_status pqi_ident_check_sig_key(const pqi_algs *a, int32_t alg, pqi_cspan pk);
 
-/* SHA-256(label || alg as i16 || pk). */
+/* SHA-256(label || alg || pk); alg as i16, or 0x0000 and i32 where it does not fit. */
 PQI_MUST_CHECK pqi_status pqi_ident_key_hash(
     const pqi_algs *a, pqi_cspan label, int32_t alg, pqi_cspan pk, uint8_t out[32]);
 /* SHA-256("PQI4 kid" || payload)[0..16]. */

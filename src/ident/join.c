@@ -97,7 +97,7 @@ pqi_status pqi_join_verify(
     pqi_cose_signature sigs[2];
     pqi_status st = pqi_join_signatures(a, r, sigs);
     if (st == PQI_OK) {
-        st = pqi_ident_key_hash(a, PQI_FACTORY_FP, r->factory_alg, r->factory_pk, fp);
+        st = pqi_factory_fp(a, r->factory_alg, r->factory_pk, fp);
     }
     if (st == PQI_OK && !pqi_ct_eq(fp, factory_fp, sizeof fp)) {
         st = PQI_ERR_AUTH;
@@ -188,10 +188,17 @@ pqi_status pqi_factory_open(const pqi_algs *a, pqi_cspan in, pqi_factory *out, p
         st = pqi_sig_verify(pqi_algs_sig(a, m.alg), m.pk, PQI_DOMAIN_FACTORY, parts, 2, sig, tmp);
     }
     if (st == PQI_OK) {
-        st = pqi_ident_key_hash(a, PQI_FACTORY_FP, m.alg, m.pk, m.fingerprint);
+        st = pqi_factory_fp(a, m.alg, m.pk, m.fingerprint);
     }
     if (st == PQI_OK) {
         *out = m;
     }
     return st;
+}
+
+pqi_status pqi_factory_fp(const pqi_algs *a, int32_t alg, pqi_cspan pk, uint8_t out[32])
+{
+    return a == NULL || pk.ptr == NULL || out == NULL
+               ? PQI_ERR_ARG
+               : pqi_ident_key_hash(a, PQI_FACTORY_FP, alg, pk, out);
 }

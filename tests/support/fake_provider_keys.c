@@ -107,7 +107,7 @@ pqi_status fake_provider_key(fake_provider *f, pqi_key handle, pqi_key_kind kind
     f->ops.dh = op_dh;
     f->ops.decrypt = op_decrypt;
     f->base.ops = &f->ops;
-    uint8_t seed[64];
+    uint8_t seed[PQI_KEM_MAX_SEED];
     fake_derive(f, "key", (const uint8_t *)&handle, sizeof handle, seed, sizeof seed);
     for (size_t i = 0; i < FAKE_KEYS; i++) {
         if (f->keys[i].handle == 0) {

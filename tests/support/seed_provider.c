@@ -103,7 +103,7 @@ void seed_provider_add(seed_provider *p, pqi_key key, pqi_key_kind kind, int32_t
 {
     assert_true(p->n < SEED_KEYS_MAX && seed_provider_find(p, key) == NULL);
     seed_key *k = &p->keys[p->n++];
-    uint8_t seed[64];
+    uint8_t seed[PQI_KEM_MAX_SEED];
     memset(seed, tag, sizeof seed);
     *k = (seed_key){.key = key, .kind = kind, .alg = alg};
     if (kind == PQI_KEY_X25519) {

@@ -88,7 +88,7 @@ static pqi_status v1_open(void *state, uint64_t n)
 static pqi_status prepare(
     v1_state *s, const pqi_algs *a, const pqi_suite *suite, const pqi_sig *sig)
 {
-    static const uint8_t seed[64] = {1};
+    static const uint8_t seed[PQI_KEM_MAX_SEED] = {1};
     const pqi_kem *kem = suite->kem;
     s->base.ops = &ops;
     s->algs = a;

@@ -197,6 +197,9 @@ static pqi_status allow_one(pqi_host_ca *ca, const pqi_host_ca_entry *e, pqi_hos
     pqi_ca_device d;
     pqi_status st = check_entry(e);
     if (st == PQI_OK) {
+        st = pqi_ca_policy_sig_why(ca, e->id, pqi_algs_sig(&ca->algs, e->factory_alg));
+    }
+    if (st == PQI_OK) {
         st = check_unshared(ca, e);
     }
     if (st != PQI_OK) {

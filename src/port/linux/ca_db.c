@@ -70,8 +70,15 @@ static const char schema_1[] =
     "CREATE TRIGGER audit_grows BEFORE DELETE ON audit"
     " BEGIN SELECT RAISE(ABORT, 'the audit table only grows'); END;";
 
+/* What a join may ask for: pqi_alg_policy, set by init. Bit 1 of forbid is PQI_ALG_NOT_STANDARD, which
+ * registries of before did not know and did not issue. */
+static const char schema_2[] =
+    "ALTER TABLE meta ADD COLUMN min_level INTEGER NOT NULL DEFAULT 0"
+    " CHECK(min_level BETWEEN 0 AND 5);"
+    "ALTER TABLE meta ADD COLUMN forbid INTEGER NOT NULL DEFAULT 1 CHECK(forbid BETWEEN 0 AND 255);";
+
 /* Step n brings version n to n + 1. */
-static const char *const migrations[] = {schema_1};
+static const char *const migrations[] = {schema_1, schema_2};
 /* clang-format on */
 
 #define N_MIGRATIONS ((int64_t)(sizeof migrations / sizeof migrations[0]))

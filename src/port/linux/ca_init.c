@@ -4,6 +4,7 @@
 
 #include <pqi/wipe.h>
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,8 +37,37 @@ static pqi_status public_of(
     return st;
 }
 
+/* Options with their defaults filled in. */
+typedef struct wish {
+    int32_t root_alg, issuer_alg;
+    pqi_alg_policy policy;
+} wish;
+
+static wish wish_of(const pqi_host_ca_init_opts *o)
+{
+    unsigned forbid = (o->allow_unstandard ? 0u : PQI_ALG_NOT_STANDARD) |
+                      (o->forbid_pre ? PQI_ALG_PRE_STANDARD : 0u);
+    wish w = {o->root_alg != 0 ? o->root_alg : PQI_SIG_ID_ML_DSA_87,
+        o->issuer_alg != 0 ? o->issuer_alg : PQI_SIG_ID_ML_DSA_65, {o->min_level, (uint8_t)forbid}};
+    return w;
+}
+
+/* The CA keeps its own rule. */
+static pqi_status check_wish(pqi_host_ca *ca, const wish *w)
+{
+    const pqi_cspan who = {PQI_LIT("the CA")};
+    const pqi_sig *root = pqi_algs_sig(&ca->algs, w->root_alg);
+    const pqi_sig *issuer = pqi_algs_sig(&ca->algs, w->issuer_alg);
+    if (root == NULL || issuer == NULL) {
+        return pqi_why(PQI_ERR_UNSUPPORTED, "this program does not offer that algorithm");
+    }
+    ca->policy = w->policy;
+    pqi_status st = pqi_ca_policy_sig_why(ca, who, root);
+    return st == PQI_OK ? pqi_ca_policy_sig_why(ca, who, issuer) : st;
+}
+
 /* Root manifest 1: root 1 of 1, issuer 1 of 1; the issuer also signs revocations. */
-static pqi_status build_manifest(pqi_host_ca *ca, pqi_provider *root, size_t *len)
+static pqi_status build_manifest(pqi_host_ca *ca, pqi_provider *root, const wish *w, size_t *len)
 {
     key_bytes *mem = calloc(1, sizeof *mem);
     if (mem == NULL) {
@@ -48,9 +78,9 @@ static pqi_status build_manifest(pqi_host_ca *ca, pqi_provider *root, size_t *le
     memset(keys, 0, sizeof keys);
     memset(&spec, 0, sizeof spec);
     keys[0].role = PQI_ROLE_ROOT;
-    keys[0].alg = PQI_SIG_ID_ML_DSA_87;
+    keys[0].alg = w->root_alg;
     keys[1].role = PQI_ROLE_ISSUER;
-    keys[1].alg = PQI_SIG_ID_ML_DSA_65;
+    keys[1].alg = w->issuer_alg;
     spec.root_version = 1;
     spec.threshold[PQI_ROLE_ROOT] = 1;
     spec.threshold[PQI_ROLE_ISSUER] = 1;
@@ -75,7 +105,7 @@ static pqi_status build_manifest(pqi_host_ca *ca, pqi_provider *root, size_t *le
                : pqi_why_else(st, "cannot sign the root manifest: %s", pqi_status_text(st));
 }
 
-static pqi_status store_registry(pqi_host_ca *ca, const char *fleet, size_t len)
+static pqi_status store_registry(pqi_host_ca *ca, const char *fleet, const wish *w, size_t len)
 {
     pqi_cspan bytes = {ca->manifest_bytes, len};
     pqi_cspan none = {NULL, 0};
@@ -92,8 +122,10 @@ static pqi_status store_registry(pqi_host_ca *ca, const char *fleet, size_t len)
     pqi_cspan id = {ca->manifest.fleet_id, PQI_FLEET_ID_LEN};
     st = pqi_ca_run(ca->db,
         "INSERT INTO meta(one, fleet, fleet_id, root_version, manifest, generation, next_roster,"
-        " rev_seq, revocations, restored) VALUES(1, ?, ?, 1, ?, 0, 1, 0, ?, 0)",
-        "tbbb", pqi_ca_str(fleet), id, bytes, none);
+        " rev_seq, revocations, restored, min_level, forbid)"
+        " VALUES(1, ?, ?, 1, ?, 0, 1, 0, ?, 0, ?, ?)",
+        "tbbbii", pqi_ca_str(fleet), id, bytes, none, (int64_t)w->policy.min_level,
+        (int64_t)w->policy.forbid);
     if (st == PQI_OK) {
         st = pqi_ca_snapshot(ca, 1);
     }
@@ -106,7 +138,12 @@ static pqi_status make(pqi_host_ca *ca, const pqi_host_ca_init_opts *o)
     pqi_provider *root = NULL;
     uint64_t counter = 0;
     size_t len = 0;
-    pqi_status st = pqi_provider_counter_get(ca->provider, PQI_SLOT_CA_STORE, &counter);
+    const wish w = wish_of(o);
+    pqi_status st = check_wish(ca, &w);
+    if (st != PQI_OK) {
+        return st;
+    }
+    st = pqi_provider_counter_get(ca->provider, PQI_SLOT_CA_STORE, &counter);
     if (st == PQI_OK && counter != 0) {
         return pqi_why(PQI_ERR_ROLLBACK,
             "the keys in %s remember a registry (generation %llu) that is gone: restore a backup",
@@ -124,17 +161,17 @@ static pqi_status make(pqi_host_ca *ca, const pqi_host_ca_init_opts *o)
             pqi_keys_open(&root, &ca->algs, keys, &o->root_kek, 1), "the root key", o->root_dir);
     }
     if (st == PQI_OK) {
-        st = need_key(root, PQI_HANDLE_CA_ROOT, PQI_SIG_ID_ML_DSA_87);
+        st = need_key(root, PQI_HANDLE_CA_ROOT, w.root_alg);
     }
     if (st == PQI_OK) {
-        st = need_key(ca->provider, PQI_HANDLE_CA_ISSUER, PQI_SIG_ID_ML_DSA_65);
+        st = need_key(ca->provider, PQI_HANDLE_CA_ISSUER, w.issuer_alg);
     }
     if (st == PQI_OK) {
-        st = build_manifest(ca, root, &len);
+        st = build_manifest(ca, root, &w, &len);
     }
     pqi_host_provider_close(root);
     if (st == PQI_OK) {
-        st = store_registry(ca, o->fleet, len);
+        st = store_registry(ca, o->fleet, &w, len);
     }
     return st == PQI_OK ? st : pqi_why_else(st, "cannot make the CA: %s", pqi_status_text(st));
 }
@@ -167,6 +204,21 @@ static pqi_status same_fleet(pqi_host_ca *ca, const char *fleet)
                : pqi_why(PQI_ERR_STATE, "%s is already the CA of another fleet", ca->dir);
 }
 
+/* Algorithms and policy are final: a second init with other ones would seem to change them. */
+static pqi_status same_wish(pqi_host_ca *ca, const pqi_host_ca_init_opts *o)
+{
+    const wish w = wish_of(o);
+    bool same = w.policy.min_level == ca->policy.min_level && w.policy.forbid == ca->policy.forbid;
+    for (uint32_t i = 0; i < ca->manifest.n_keys; i++) {
+        const pqi_manifest_key *k = &ca->manifest.keys[i];
+        same = same && (k->role != PQI_ROLE_ROOT || k->alg == w.root_alg);
+        same = same && (k->role != PQI_ROLE_ISSUER || k->alg == w.issuer_alg);
+    }
+    return same ? PQI_OK
+                : pqi_why(PQI_ERR_STATE,
+                      "%s is already a CA with other algorithms or another policy", ca->dir);
+}
+
 pqi_status pqi_host_ca_init(
     const pqi_host_ca_cfg *cfg, const pqi_host_ca_init_opts *opts, uint8_t hash[32])
 {
@@ -177,7 +229,8 @@ pqi_status pqi_host_ca_init(
         return pqi_why(PQI_ERR_ARG, "a CA directory, a root directory and a fleet name are needed");
     }
     memset(hash, 0, 32);
-    pqi_status st = check_fleet(opts->fleet);
+    pqi_status st =
+        opts->min_level > 5 ? pqi_why(PQI_ERR_ARG, "levels are 1 to 5") : check_fleet(opts->fleet);
     if (st == PQI_OK) {
         st = pqi_ca_attach(&ca, cfg, 1);
     }
@@ -190,6 +243,9 @@ pqi_status pqi_host_ca_init(
         st = same_fleet(ca, opts->fleet);
         if (st == PQI_OK) {
             st = pqi_ca_load(ca);
+        }
+        if (st == PQI_OK) {
+            st = same_wish(ca, opts);
         }
         if (st == PQI_OK) { /* heals a crash between commit and counter */
             st = pqi_ca_begin(ca);

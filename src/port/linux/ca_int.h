@@ -20,8 +20,9 @@ struct pqi_host_ca {
     pqi_algs algs;
     uint8_t *manifest_bytes;
     pqi_manifest manifest;
-    pqi_span tmp;    /* for every algorithm */
-    pqi_span object; /* PQI_GRANT_MAX bytes: the object in work */
+    pqi_alg_policy policy; /* of the registry */
+    pqi_span tmp;          /* for every algorithm */
+    pqi_span object;       /* PQI_GRANT_MAX bytes: the object in work */
 };
 
 int64_t pqi_ca_now(const pqi_host_ca *ca);
@@ -43,6 +44,10 @@ PQI_MUST_CHECK pqi_status pqi_ca_audit(
 PQI_MUST_CHECK pqi_status pqi_ca_attach(pqi_host_ca **out, const pqi_host_ca_cfg *cfg, int create);
 /* Reads and checks the manifest of an initialised registry. PQI_ERR_MISSING: not initialised. */
 PQI_MUST_CHECK pqi_status pqi_ca_load(pqi_host_ca *ca);
+
+/* PQI_ERR_POLICY, in words, when the CA's policy refuses an algorithm: name, level and flags of it. */
+PQI_MUST_CHECK pqi_status pqi_ca_policy_why(pqi_host_ca *ca, pqi_cspan id, const pqi_kem *kem);
+PQI_MUST_CHECK pqi_status pqi_ca_policy_sig_why(pqi_host_ca *ca, pqi_cspan id, const pqi_sig *sig);
 
 /* Signs the snapshot of the revocations table under number seq and stores it; inside a transaction. */
 PQI_MUST_CHECK pqi_status pqi_ca_snapshot(pqi_host_ca *ca, uint64_t seq);

@@ -67,6 +67,18 @@ static pqi_status check_nonce(pqi_host_ca *ca, const issue_work *w)
     return st;
 }
 
+/* What is asked for, and what the device is known by, pass the policy. pqi_join_decode() knew them. */
+static pqi_status check_algorithms(pqi_host_ca *ca, const pqi_join_request *r)
+{
+    pqi_cspan id = r->device_id;
+    pqi_status st = pqi_ca_policy_why(ca, id, pqi_algs_kem(&ca->algs, r->kem_alg));
+    if (st == PQI_OK) {
+        st = pqi_ca_policy_sig_why(ca, id, pqi_algs_sig(&ca->algs, r->sig_alg));
+    }
+    return st == PQI_OK ? pqi_ca_policy_sig_why(ca, id, pqi_algs_sig(&ca->algs, r->factory_alg))
+                        : st;
+}
+
 /* The allow-list, the factory key, the proofs: in this order, cheap before expensive. */
 static pqi_status check_request(pqi_host_ca *ca, issue_work *w)
 {
@@ -88,6 +100,10 @@ static pqi_status check_request(pqi_host_ca *ca, issue_work *w)
     if (st != PQI_OK) {
         return st;
     }
+    st = check_algorithms(ca, r);
+    if (st != PQI_OK) {
+        return st;
+    }
     st = pqi_join_verify(&ca->algs, r, w->device.factory_fp, ca->tmp);
     if (st == PQI_ERR_AUTH) {
         return pqi_why(st, "%.*s: not its listed factory key, or a proof of possession fails", n,
@@ -97,19 +113,12 @@ static pqi_status check_request(pqi_host_ca *ca, issue_work *w)
                         : pqi_why_else(st, "cannot verify the request: %s", pqi_status_text(st));
 }
 
-/* The strongest suite of ours that the request offers for its KEM; *all gets every such bit. */
+/* The strongest suite of ours that the request offers for its KEM and the policy allows; *all
+ * gets every such bit. */
 static const pqi_suite *pick_suite(const pqi_host_ca *ca, const pqi_join_request *r, uint32_t *all)
 {
-    const pqi_suite *best = NULL;
-    *all = 0;
-    for (size_t i = 0; i < ca->algs.n_suites; i++) {
-        const pqi_suite *s = ca->algs.suites[i];
-        if ((r->suites & s->bitmap) != 0 && s->kem->id == r->kem_alg) {
-            *all |= s->bitmap;
-            best = best == NULL || s->level > best->level ? s : best;
-        }
-    }
-    return best;
+    *all = r->suites & pqi_policy_suites(&ca->algs, &ca->policy, r->kem_alg);
+    return pqi_suite_choose(&ca->algs, &ca->policy, r->suites, r->kem_alg, NULL);
 }
 
 static pqi_status make_cert(pqi_host_ca *ca, issue_work *w, uint32_t suites, uint32_t days)
@@ -256,7 +265,8 @@ static pqi_status issue_in_tx(pqi_host_ca *ca, issue_work *w, uint32_t days, pqi
     }
     const pqi_suite *suite = pick_suite(ca, &w->request, &suites);
     if (suite == NULL) {
-        return pqi_why(PQI_ERR_POLICY, "the request offers no suite of ours for its KEM");
+        return pqi_why(PQI_ERR_POLICY, "%.*s: the request offers no suite that this CA certifies",
+            (int)w->request.device_id.len, w->request.device_id.ptr);
     }
     if (w->device.last_epoch >= PQI_CA_FOREVER - 2) {
         return pqi_why(PQI_ERR_LIMIT, "the device has no key epochs left");
@@ -313,7 +323,9 @@ pqi_status pqi_host_ca_issue(pqi_host_ca *ca, pqi_cspan request, uint32_t days, 
     }
     pqi_status st = pqi_join_decode(&ca->algs, request, &w->request);
     if (st != PQI_OK) {
-        st = pqi_why(st, "this is not a join request");
+        st = st == PQI_ERR_UNSUPPORTED
+                 ? pqi_why(st, "the request uses an algorithm that this program does not have")
+                 : pqi_why(st, "this is not a join request");
     }
     if (st == PQI_OK) {
         st = hash1(ca, request, w->request_hash);

@@ -172,6 +172,42 @@ pqi_status pqi_ca_attach(pqi_host_ca **out, const pqi_host_ca_cfg *cfg, int crea
     return PQI_OK;
 }
 
+static pqi_status load_policy(pqi_host_ca *ca)
+{
+    int64_t level = 0, forbid = 0;
+    pqi_status st = pqi_ca_int(ca->db, &level, "SELECT min_level FROM meta", "");
+    if (st == PQI_OK) {
+        st = pqi_ca_int(ca->db, &forbid, "SELECT forbid FROM meta", "");
+    }
+    ca->policy = (pqi_alg_policy){(uint8_t)level, (uint8_t)forbid}; /* the schema bounds both */
+    return st;
+}
+
+static pqi_status policy_words(
+    const pqi_host_ca *ca, pqi_cspan id, const char *name, unsigned level, unsigned flags)
+{
+    if ((flags & ca->policy.forbid) != 0) {
+        return pqi_why(PQI_ERR_POLICY, "%.*s: this CA does not certify %s%s", (int)id.len, id.ptr,
+            name, pqi_alg_mark(flags));
+    }
+    return pqi_why(PQI_ERR_POLICY, "%.*s: %s is of level %u and this CA asks for level %u at least",
+        (int)id.len, id.ptr, name, level, ca->policy.min_level);
+}
+
+pqi_status pqi_ca_policy_why(pqi_host_ca *ca, pqi_cspan id, const pqi_kem *kem)
+{
+    return kem == NULL || pqi_policy_kem(&ca->policy, kem) == PQI_OK
+               ? PQI_OK
+               : policy_words(ca, id, kem->name, kem->level, kem->flags);
+}
+
+pqi_status pqi_ca_policy_sig_why(pqi_host_ca *ca, pqi_cspan id, const pqi_sig *sig)
+{
+    return sig == NULL || pqi_policy_sig(&ca->policy, sig) == PQI_OK
+               ? PQI_OK
+               : policy_words(ca, id, sig->name, sig->level, sig->flags);
+}
+
 pqi_status pqi_ca_load(pqi_host_ca *ca)
 {
     size_t len = 0;
@@ -182,6 +218,10 @@ pqi_status pqi_ca_load(pqi_host_ca *ca)
     }
     if (st != PQI_OK) {
         return pqi_why_else(PQI_ERR_STORAGE, "the registry holds an impossible root manifest");
+    }
+    st = load_policy(ca);
+    if (st != PQI_OK) {
+        return pqi_why_else(st, "the registry holds an impossible policy");
     }
     pqi_cspan bytes = {ca->manifest_bytes, len};
     st = pqi_manifest_decode(&ca->algs, bytes, &ca->manifest);

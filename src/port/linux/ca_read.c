@@ -59,6 +59,12 @@ pqi_status pqi_host_ca_get_info(pqi_host_ca *ca, pqi_host_ca_info *out)
         out->root_version = ca->manifest.root_version;
         out->provider_caps = pqi_provider_caps(ca->provider);
         out->provider = pqi_provider_name(ca->provider);
+        out->policy = ca->policy;
+        for (uint32_t i = 0; i < ca->manifest.n_keys; i++) {
+            const pqi_manifest_key *k = &ca->manifest.keys[i];
+            out->root_alg = k->role == PQI_ROLE_ROOT ? k->alg : out->root_alg;
+            out->issuer_alg = k->role == PQI_ROLE_ISSUER ? k->alg : out->issuer_alg;
+        }
     }
     (void)sqlite3_finalize(s);
     return st;

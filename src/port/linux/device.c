@@ -79,7 +79,11 @@ static pqi_status init(
             return pqi_why(PQI_ERR_STATE, "%s is already pinned to another root", d->cfg.dir);
         }
     }
-    pqi_status st = need_key(d, PQI_HANDLE_FACTORY_SIG, PQI_KEY_SIG, PQI_SIG_ID_ML_DSA_65);
+    int32_t alg = d->cfg.factory_alg != 0 ? d->cfg.factory_alg : PQI_SIG_ID_ML_DSA_65;
+    if (pqi_algs_sig(&d->algs, alg) == NULL) {
+        return pqi_why(PQI_ERR_UNSUPPORTED, "this program does not offer that algorithm");
+    }
+    pqi_status st = need_key(d, PQI_HANDLE_FACTORY_SIG, PQI_KEY_SIG, alg);
     if (st == PQI_OK && r->id[0] == '\0') {
         memcpy(r->id, id.ptr, id.len);
         memcpy(r->pinned, pinned, 32);
@@ -119,18 +123,23 @@ typedef struct wish {
     uint32_t suites;
 } wish;
 
+/* The suites of a KEM that carry no mark but the KEM's own: others, such as X-Wing, are asked for. */
+static uint32_t unmarked_suites(const pqi_algs *a, const pqi_kem *kem)
+{
+    const pqi_alg_policy own_marks = {0, kem != NULL ? (uint8_t)~kem->flags : 0};
+    return kem != NULL ? pqi_policy_suites(a, &own_marks, kem->id) : 0;
+}
+
 static pqi_status make_wish(const pqi_host_device *d, const pqi_host_join_opts *o, wish *w)
 {
     static const pqi_host_join_opts defaults;
-    uint32_t known = 0;
     o = o != NULL ? o : &defaults;
     w->kem = o->kem_alg != 0 ? o->kem_alg : PQI_KEM_ID_ML_KEM_768;
     w->sig = o->kem_only ? 0 : o->sig_alg != 0 ? o->sig_alg : PQI_SIG_ID_ML_DSA_65;
-    for (size_t i = 0; i < d->algs.n_suites; i++) {
-        known |= d->algs.suites[i]->kem->id == w->kem ? d->algs.suites[i]->bitmap : 0u;
-    }
-    w->suites = o->suites != 0 ? o->suites : known;
-    if (pqi_algs_kem(&d->algs, w->kem) == NULL || (w->suites & known) == 0 ||
+    const pqi_kem *kem = pqi_algs_kem(&d->algs, w->kem);
+    uint32_t known = pqi_policy_suites(&d->algs, NULL, w->kem);
+    w->suites = o->suites != 0 ? o->suites : unmarked_suites(&d->algs, kem);
+    if (kem == NULL || (w->suites & known) == 0 ||
         (w->sig != 0 && pqi_algs_sig(&d->algs, w->sig) == NULL)) {
         return pqi_why(PQI_ERR_UNSUPPORTED, "this program does not offer that algorithm");
     }
@@ -395,19 +404,18 @@ pqi_status pqi_host_device_install(const pqi_host_device_cfg *cfg, pqi_cspan gra
 
 static pqi_status factory_fp(pqi_host_device *d, uint8_t fp[32])
 {
-    static const uint8_t label[] = "PQI4 factory fp";
-    const int32_t alg = PQI_SIG_ID_ML_DSA_65;
-    const uint8_t alg16[2] = {
-        (uint8_t)((uint32_t)alg >> 8 & 255u), (uint8_t)((uint32_t)alg & 255u)};
     uint8_t pk[PQI_SIG_MAX_PK];
     size_t len = 0;
+    pqi_key_info info;
     pqi_span room = {pk, sizeof pk};
-    pqi_status st = pqi_provider_public_key(d->provider, PQI_HANDLE_FACTORY_SIG, room, &len);
-    if (st != PQI_OK) {
-        return words(st, "read the factory key");
+    pqi_status st = pqi_provider_info(d->provider, PQI_HANDLE_FACTORY_SIG, &info);
+    if (st == PQI_OK) {
+        st = pqi_provider_public_key(d->provider, PQI_HANDLE_FACTORY_SIG, room, &len);
     }
-    const pqi_cspan parts[3] = {{label, sizeof label - 1}, {alg16, sizeof alg16}, {pk, len}};
-    return d->algs.classic->hash(PQI_HASH_SHA256, parts, 3, fp);
+    if (st == PQI_OK) {
+        st = pqi_factory_fp(&d->algs, info.alg, (pqi_cspan){pk, len}, fp);
+    }
+    return words(st, "read the factory key");
 }
 
 static pqi_status fill_status(pqi_host_device *d, pqi_host_device_status *out)
@@ -443,6 +451,7 @@ static pqi_status fill_status(pqi_host_device *d, pqi_host_device_status *out)
         out->not_after = c.not_after;
         out->kem_alg = c.kem_alg;
         out->sig_alg = c.sig_alg;
+        out->suites = c.suites;
     }
     free(m);
     return st == PQI_OK ? st : pqi_why(PQI_ERR_STORAGE, "the installed certificate is damaged");

@@ -179,6 +179,25 @@ pqi_status pqi_device_attach(pqi_host_device **out, const pqi_host_device_cfg *c
 
 /* ---- running ------------------------------------------------------------------------------------ */
 
+/* The endpoint asks the same; here it gets words of its own. Bytes that do not decode are the
+ * endpoint's to refuse. */
+static pqi_status own_policy(pqi_host_device *d)
+{
+    pqi_cert c;
+    pqi_manifest m;
+    if (pqi_cert_decode(&d->algs, pqi_host_device_cert(d), &c) == PQI_OK &&
+        pqi_cert_policy(&d->algs, &c, &d->cfg.policy) == PQI_ERR_POLICY) {
+        return pqi_why(PQI_ERR_POLICY, "the device's own algorithms do not pass the configured "
+                                       "policy: join with a profile that does");
+    }
+    if (pqi_manifest_decode(&d->algs, pqi_host_device_manifest(d), &m) == PQI_OK &&
+        pqi_manifest_policy(&d->algs, &m, &d->cfg.policy) == PQI_ERR_POLICY) {
+        return pqi_why(
+            PQI_ERR_POLICY, "the signers of the fleet do not pass the configured policy");
+    }
+    return PQI_OK;
+}
+
 static pqi_status open_endpoint(pqi_host_device *d, const pqi_now *now)
 {
     const pqi_limits *limits = d->cfg.limits != NULL ? d->cfg.limits : &pqi_limits_gateway;
@@ -201,11 +220,16 @@ static pqi_status open_endpoint(pqi_host_device *d, const pqi_now *now)
     e.manifest = pqi_host_device_manifest(d);
     e.pinned = d->record.pinned;
     e.suite = d->cfg.suite;
+    e.policy = d->cfg.policy;
     e.limits = *limits;
     e.peers = d->peers;
     e.n_peers = n;
     e.scratch = d->scratch;
-    pqi_status st = pqi_endpoint_open(&d->endpoint, &e, now);
+    pqi_status st = own_policy(d);
+    if (st != PQI_OK) {
+        return st;
+    }
+    st = pqi_endpoint_open(&d->endpoint, &e, now);
     if (st == PQI_ERR_POLICY) {
         return pqi_why(st, "the device's certificate is outside its validity: renew it with pqi "
                            "device join");

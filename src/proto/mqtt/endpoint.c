@@ -53,6 +53,7 @@ const char *pqi_drop_name(pqi_drop d)
         [PQI_DROP_EPOCH] = "epoch",
         [PQI_DROP_TABLE] = "table",
         [PQI_DROP_STATE] = "state",
+        [PQI_DROP_POLICY] = "policy",
     };
     return (uint32_t)d < PQI_DROP_COUNT_ ? names[d] : "unknown-reason";
 }
@@ -162,10 +163,16 @@ static pqi_status load_identity(pqi_endpoint *e, const pqi_now *now)
         st = PQI_ERR_AUTH;
     }
     if (st == PQI_OK) {
+        st = pqi_manifest_policy(a, &e->manifest, &e->cfg.policy);
+    }
+    if (st == PQI_OK) {
         st = pqi_manifest_verify(a, &e->manifest, &e->manifest, tmp);
     }
     if (st == PQI_OK) {
         st = pqi_cert_decode(a, e->cfg.cert, &e->cert);
+    }
+    if (st == PQI_OK) {
+        st = pqi_cert_policy(a, &e->cert, &e->cfg.policy);
     }
     if (st == PQI_OK) {
         st = pqi_cert_verify(a, &e->cert, &e->manifest, now, tmp);

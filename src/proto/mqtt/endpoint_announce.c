@@ -80,6 +80,9 @@ static pqi_drop check_claims(const pqi_endpoint *e, arrival *v)
         !pqi_ct_eq(v->cert.device_id.ptr, v->id.ptr, v->id.len)) {
         return PQI_DROP_MISMATCH; /* INV-26, INV-27 */
     }
+    if (pqi_cert_policy(a, &v->cert, &e->cfg.policy) != PQI_OK) {
+        return PQI_DROP_POLICY;
+    }
     pqi_drop d = check_epochs(v);
     if (d != PQI_DROP_NONE) {
         return d;

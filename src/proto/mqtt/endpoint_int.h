@@ -30,6 +30,8 @@ PQI_MUST_CHECK pqi_status pqi_ep_gate_keys(const pqi_endpoint *e, pqi_peer *p);
 bool pqi_ep_is_revoked(const pqi_endpoint *e, uint32_t roster_index, uint32_t key_epoch);
 /* Marks peers and ourselves after the list changed. */
 void pqi_ep_apply_revocations(pqi_endpoint *e);
+/* A peer that was learned under a weaker policy does not pass a stronger one. */
+bool pqi_ep_policy_ok(const pqi_endpoint *e, const pqi_peer *p);
 PQI_MUST_CHECK pqi_status pqi_ep_window_ok(const pqi_peer *p, const pqi_now *now);
 /* *classes: bit 1 << class for each class the peer may publish there.
  * PQI_OK; PQI_ERR_POLICY: none; PQI_ERR_ARG: not a topic name. */

@@ -199,6 +199,12 @@ void pqi_ep_apply_revocations(pqi_endpoint *e)
     e->self_revoked = pqi_ep_is_revoked(e, e->cert.roster_index, e->cert.key_epoch);
 }
 
+bool pqi_ep_policy_ok(const pqi_endpoint *e, const pqi_peer *p)
+{
+    return pqi_policy_kem(&e->cfg.policy, p->kem) == PQI_OK &&
+           pqi_policy_sig(&e->cfg.policy, p->sig) == PQI_OK;
+}
+
 /* The window check reads these four fields of a certificate and nothing else. */
 pqi_status pqi_ep_window_ok(const pqi_peer *p, const pqi_now *now)
 {

@@ -20,7 +20,7 @@
 #define SCOPE_MAX      (2u + PQI_PREFIX_MAX + 2u)
 /* Everything of a peer but its KEM and signature key. */
 #define PEER_FIXED                                                                                 \
-    (2u + PQI_ID_MAX + PQI_KEY_ID_LEN + 3u * 4u + 2u * 32u + 2u + 2u + 2u + 2u + PQI_X25519_LEN +  \
+    (2u + PQI_ID_MAX + PQI_KEY_ID_LEN + 3u * 4u + 2u * 32u + 2u + 6u + 2u + 2u + PQI_X25519_LEN +  \
         5u * 4u + 2u * 8u + 1u + PQI_SCOPES_MAX * SCOPE_MAX + 2u * 8u)
 
 size_t pqi_ep_peers_record_max(const pqi_algs *a, size_t n_peers)
@@ -72,6 +72,23 @@ static pqi_status reopen(pqi_endpoint *e, pqi_store *s, const char *name, uint32
     return st == PQI_ERR_MISSING ? PQI_OK : st;
 }
 
+/* docs/spec/objects.md, alg16: 0 is no algorithm and announces a long id. */
+static void put_sig_id(wr *w, int32_t id)
+{
+    if (id >= INT16_MIN && id <= INT16_MAX) {
+        wr_u16(w, (uint16_t)id);
+    } else {
+        wr_u16(w, 0);
+        wr_u32(w, (uint32_t)id);
+    }
+}
+
+static int32_t get_sig_id(rd *r)
+{
+    int32_t id = (int16_t)rd_u16(r);
+    return id != 0 ? id : (int32_t)rd_u32(r);
+}
+
 static void put_peer(wr *w, const pqi_peer *p)
 {
     wr_vec16(w, (pqi_cspan){(const uint8_t *)p->id, p->id_len});
@@ -82,7 +99,7 @@ static void put_peer(wr *w, const pqi_peer *p)
     wr_bytes(w, (pqi_cspan){p->ann_hash, 32});
     wr_bytes(w, (pqi_cspan){p->cert_hash, 32});
     wr_u16(w, p->kem->id);
-    wr_u16(w, (uint16_t)p->sig->id);
+    put_sig_id(w, p->sig->id);
     wr_vec16(w, (pqi_cspan){p->kem_pk, p->kem->pk_len});
     wr_vec16(w, (pqi_cspan){p->sig_pk, p->sig->pk_len});
     wr_bytes(w, (pqi_cspan){p->x25519_pk, PQI_X25519_LEN});
@@ -153,7 +170,7 @@ static void get_peer(rd *r, const pqi_algs *a, pqi_peer *p)
     get_exact(r, p->ann_hash, 32);
     get_exact(r, p->cert_hash, 32);
     p->kem = pqi_algs_kem(a, rd_u16(r));
-    p->sig = pqi_algs_sig(a, (int16_t)rd_u16(r));
+    p->sig = pqi_algs_sig(a, get_sig_id(r));
     if (p->kem == NULL || p->sig == NULL) { /* this build has fewer algorithms than the last one */
         rd_fail(r);
         return;

@@ -37,7 +37,7 @@ static pqi_drop split(const pqi_endpoint *e, pqi_cspan in, pqi_v1_packet *k)
     if ((k->suite->bitmap & e->cert.suites) == 0 || k->suite->kem->id != e->cert.kem_alg) {
         return PQI_DROP_SUITE;
     }
-    return PQI_DROP_NONE;
+    return pqi_policy_suite(&e->cfg.policy, k->suite) == PQI_OK ? PQI_DROP_NONE : PQI_DROP_POLICY;
 }
 
 /* Steps 4 to 7: what is known about the sender, no cryptography. */
@@ -55,6 +55,9 @@ static pqi_drop admit(const pqi_endpoint *e, const pqi_peer *p, const pqi_v1_pac
     }
     if ((k->suite->bitmap & p->suites) == 0) {
         return PQI_DROP_SUITE;
+    }
+    if (!pqi_ep_policy_ok(e, p)) {
+        return PQI_DROP_POLICY;
     }
     pqi_status st = pqi_ep_may_publish(p, topic, classes);
     if (st != PQI_OK) {

@@ -4,19 +4,11 @@
 
 #include "base/mem.h"
 
+/* docs/spec/registry.md: the offer of both certificates under our policy. */
 static const pqi_suite *choose_suite(const pqi_endpoint *e, const pqi_peer *p)
 {
-    const pqi_algs *a = e->cfg.algs;
-    const pqi_suite *best = NULL;
-    for (size_t i = 0; i < a->n_suites; i++) {
-        const pqi_suite *s = a->suites[i];
-        bool common = (s->bitmap & e->cert.suites & p->suites) != 0 && s->kem->id == p->kem->id;
-        if (common && (e->cfg.suite == NULL || e->cfg.suite->id == s->id) &&
-            (best == NULL || s->level > best->level)) {
-            best = s;
-        }
-    }
-    return best;
+    return pqi_suite_choose(
+        e->cfg.algs, &e->cfg.policy, e->cert.suites & p->suites, p->kem->id, e->cfg.suite);
 }
 
 /* Everything that may forbid this message, before a number is spent on it. */
@@ -32,6 +24,9 @@ static pqi_status allowed(
     }
     if (!p->ready) {
         return PQI_ERR_MISSING;
+    }
+    if (!pqi_ep_policy_ok(e, p)) {
+        return PQI_ERR_POLICY;
     }
     pqi_status st = pqi_ep_window_ok(p, now);
     if (st == PQI_OK) {
