@@ -14,6 +14,7 @@ build:
 help:
 	@echo 'make          libraries and tools, release build in build/ (tool: build/bin/pqi)'
 	@echo 'make demo     installs what is missing; devices, a control room and an attacker at one broker'
+	@echo '              PROFILE=kyber-dilithium|kyber-falcon|saber-dilithium LEVEL=1|3|5'
 	@echo 'make test     installs what is missing; all tests: release, ASan+UBSan, TSan'
 	@echo 'make lint     every static check        make tidy    clang-tidy'
 	@echo 'make ct       constant-time checks      make fuzz    FUZZ_SECONDS=30 per target'
@@ -24,7 +25,7 @@ help:
 demo:
 	tools/setup run
 	@$(MAKE) build
-	tools/demo
+	tools/demo $(if $(PROFILE),--profile $(PROFILE)) $(if $(LEVEL),--level $(LEVEL))
 
 test:
 	tools/setup test

@@ -114,6 +114,7 @@ set(PQI_CLI_SOURCES
     apps/pqi/algs.c
     apps/pqi/cmd_version.c
     apps/pqi/cli_kek.c
+    apps/pqi/cli_profile.c
     apps/pqi/cmd_util.c
     apps/pqi/cmd_ca.c
     apps/pqi/cmd_ca_allow.c

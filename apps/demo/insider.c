@@ -31,11 +31,16 @@ static pqi_status forge(const demo_args *a, pqi_host_device *d, const pqi_peer *
     const pqi_algs *algs = pqi_host_device_algs(d);
     pqi_provider *p = pqi_host_device_provider(d);
     const pqi_endpoint_keys keys = pqi_host_device_keys(d);
-    const pqi_suite *suite = pqi_algs_suite(algs, 2);
+    static const pqi_alg_policy any;
     pqi_cert self;
     pqi_status st = pqi_cert_decode(algs, pqi_host_device_cert(d), &self);
-    if (st != PQI_OK || !suite) {
+    if (st != PQI_OK) {
         return st;
+    }
+    const pqi_suite *suite =
+        pqi_suite_choose(algs, &any, self.suites & valve->suites, valve->kem->id, NULL);
+    if (!suite) {
+        return PQI_ERR_UNSUPPORTED;
     }
     uint8_t gk[PQI_GATE_KEY];
     const pqi_gate_end from = {self.device_id, self.key_epoch};

@@ -53,7 +53,7 @@ static pqi_cli_exit split_broker(const char *s, char host[HOST_MAX], uint16_t *p
 
 static pqi_cli_exit open_device(const pqi_cli_node_args *a, pqi_host_device **out)
 {
-    pqi_host_device_cfg cfg = {.dir = a->dir ? a->dir : "."};
+    pqi_host_device_cfg cfg = {.dir = a->dir ? a->dir : ".", .policy = pqi_cli_policy(&a->policy)};
     pqi_cli_exit rc = pqi_cli_kek_read(&a->kek, false, &cfg.kek);
     if (rc != PQI_CLI_OK) {
         return rc;

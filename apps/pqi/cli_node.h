@@ -5,6 +5,7 @@
 
 #include "cli.h"
 #include "cli_kek.h"
+#include "cli_profile.h"
 
 #include <pqi/host_node.h>
 
@@ -14,6 +15,7 @@ typedef struct pqi_cli_node_args {
     uint64_t qos;
     bool mqtt5;
     pqi_cli_kek_args kek;
+    pqi_cli_policy_args policy;
 } pqi_cli_node_args;
 
 /* Rows for an option table. */
@@ -21,6 +23,7 @@ typedef struct pqi_cli_node_args {
 #define PQI_CLI_NODE_OPTIONS(a)                                                                    \
     PQI_CLI_STRING("dir", "DIR", &(a).dir, "device directory (default: .)"),                       \
     PQI_CLI_KEK_OPTIONS((a).kek),                                                                  \
+    PQI_CLI_POLICY_OPTIONS((a).policy),                                                            \
     PQI_CLI_STRING("broker", "HOST[:PORT]", &(a).broker,                                           \
         "MQTT broker, or a path of a unix socket (default: 127.0.0.1)"),                           \
     PQI_CLI_STRING("tls-ca", "FILE", &(a).ca_file, "use TLS; CA certificates of the broker"),      \

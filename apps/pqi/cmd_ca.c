@@ -47,6 +47,10 @@ static pqi_cli_exit init(const pqi_cli_command *self, int argc, char **argv)
     ca_common c = {0};
     pqi_host_ca_init_opts o;
     pqi_cli_kek_args root = {0};
+    pqi_cli_profile_args profile = {0};
+    const pqi_profile *row = NULL;
+    uint64_t min_level = 0;
+    bool unstandard = false, forbid_pre = false;
     memset(&o, 0, sizeof o);
     const pqi_cli_option options[] = {
         CA_OPTIONS(c),
@@ -55,11 +59,18 @@ static pqi_cli_exit init(const pqi_cli_command *self, int argc, char **argv)
         PQI_CLI_STRING(
             "root-passphrase-file", "FILE", &root.passphrase_file, "encrypts the root key instead"),
         PQI_CLI_STRING("fleet", "NAME", &o.fleet, "a name for people"),
+        PQI_CLI_PROFILE_OPTIONS(profile),
+        PQI_CLI_UINT("min-level", "N", &min_level, 5, "lowest NIST level that is certified"),
+        PQI_CLI_FLAG("allow-not-standardised", &unstandard,
+            "certify algorithms that are not standardised, such as SABER"),
+        PQI_CLI_FLAG("forbid-pre-standard", &forbid_pre,
+            "certify none without a final standard, such as Falcon"),
         PQI_CLI_END,
     };
     pqi_cli_exit rc = pqi_cli_parse(self, options,
         "Makes a CA: the root key in ROOT (keep it offline afterwards), the issuer key and the\n"
-        "registry in DIR. Prints the root hash that every device pins: compare it by eye.\n\n"
+        "registry in DIR. Prints the root hash that every device pins: compare it by eye.\n"
+        "The algorithms of both keys and what the CA certifies are final.\n\n"
         "Example: pqi ca init --dir ca --root-dir /mnt/usb/root --fleet plant-7 --key-file ca.key",
         &argc, argv);
     if (rc != PQI_CLI_GO) {
@@ -68,6 +79,15 @@ static pqi_cli_exit init(const pqi_cli_command *self, int argc, char **argv)
     if (argc != 0 || o.root_dir == NULL || o.fleet == NULL) {
         return pqi_cli_usage(self, "--root-dir and --fleet are needed, and no operand");
     }
+    rc = pqi_cli_profile_read(self, &profile, &row);
+    if (rc != PQI_CLI_OK) {
+        return rc;
+    }
+    o.root_alg = row->root_sig_id;
+    o.issuer_alg = row->sig_id;
+    o.min_level = (uint8_t)min_level;
+    o.allow_unstandard = unstandard;
+    o.forbid_pre = forbid_pre;
     rc = pqi_ca_kek(&c, self, true);
     if (rc != PQI_CLI_OK) {
         return rc;
@@ -243,7 +263,7 @@ static pqi_cli_exit revoke(const pqi_cli_command *self, int argc, char **argv)
 
 /* clang-format off */
 const pqi_cli_command pqi_ca_commands[] = {
-    {"init", NULL, init, "--dir DIR --root-dir ROOT --fleet NAME",
+    {"init", NULL, init, "--dir DIR --root-dir ROOT --fleet NAME [--profile NAME] [--level N]",
         "make a CA and its offline root", NULL, "pqi ca init"},
     {"allow", NULL, pqi_cmd_ca_allow, "--dir DIR (--factory FILE --scope S... | --csv FILE)",
         "put devices on the allow-list", NULL, "pqi ca allow"},

@@ -4,6 +4,7 @@
 #define PQI_APPS_CMD_CA_H
 
 #include "cli_kek.h"
+#include "cli_profile.h"
 #include "cmd_util.h"
 #include "commands.h"
 

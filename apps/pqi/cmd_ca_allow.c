@@ -35,6 +35,12 @@ static pqi_status open_factory(pqi_cspan in, pqi_factory *f)
     return st;
 }
 
+static void take_key(const pqi_factory *f, pqi_host_ca_entry *e)
+{
+    memcpy(e->factory_fp, f->fingerprint, sizeof e->factory_fp);
+    e->factory_alg = f->alg;
+}
+
 /* The record must be of the id that was given: a mixed-up file is the likeliest mistake of all. Where
  * none was given, it is the record's. */
 static pqi_cli_exit take_factory(const char *path, item *it)
@@ -52,14 +58,14 @@ static pqi_cli_exit take_factory(const char *path, item *it)
     } else if (it->e.id.len == 0) {
         memcpy(it->id, f.device_id.ptr, f.device_id.len);
         it->e.id = pqi_cli_span(it->id);
-        memcpy(it->e.factory_fp, f.fingerprint, sizeof it->e.factory_fp);
+        take_key(&f, &it->e);
     } else if (f.device_id.len != it->e.id.len ||
                memcmp(f.device_id.ptr, it->e.id.ptr, f.device_id.len) != 0) {
         rc = pqi_cli_fail(PQI_CLI_FAILED, "check which file belongs to which device",
             "%s is the factory record of %.*s, not of %.*s", path, (int)f.device_id.len,
             (const char *)f.device_id.ptr, (int)it->e.id.len, (const char *)it->e.id.ptr);
     } else {
-        memcpy(it->e.factory_fp, f.fingerprint, sizeof it->e.factory_fp);
+        take_key(&f, &it->e);
     }
     free(in.ptr);
     return rc;

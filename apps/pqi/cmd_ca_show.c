@@ -2,6 +2,8 @@
  * pqi ca list, show, export: reading the registry. */
 #include "cmd_ca.h"
 
+#include "algs.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,24 +91,31 @@ static pqi_cli_exit show_ca(ca_common *c)
 {
     pqi_host_ca_info i;
     char fleet[2 * PQI_FLEET_ID_LEN + 1], hash[65];
+    char root[PQI_CLI_ALG_LEN], issuer[PQI_CLI_ALG_LEN], policy[PQI_CLI_ALG_LEN];
     pqi_status st = pqi_host_ca_get_info(c->ca, &i);
     if (st != PQI_OK) {
         return pqi_cli_why(st, pqi_host_ca_why());
     }
     pqi_cli_hex_encode(fleet, i.fleet_id, sizeof i.fleet_id);
     pqi_cli_hex_encode(hash, i.manifest_hash, sizeof i.manifest_hash);
+    pqi_cli_sig_name(root, i.root_alg);
+    pqi_cli_sig_name(issuer, i.issuer_alg);
+    pqi_cli_policy_text(policy, &i.policy);
     int strong = (i.provider_caps & PQI_CAP_NO_ROLLBACK) != 0;
     if (c->json) {
         return pqi_cli_print_json(json_pack(
-            "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:b}", "fleet", i.fleet,
-            "fleet_id", fleet, "root_hash", hash, "root_version", (json_int_t)i.root_version,
-            "generation", (json_int_t)i.generation, "revocation_seq", (json_int_t)i.rev_seq,
-            "devices", (json_int_t)i.devices, "revoked_devices", (json_int_t)i.revoked_devices,
-            "certificates", (json_int_t)i.certs, "pending", (json_int_t)i.pending, "active",
-            (json_int_t)i.active, "provider", i.provider, "rollback_resistant", strong));
+            "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:b, s:s, s:s, s:s}",
+            "fleet", i.fleet, "fleet_id", fleet, "root_hash", hash, "root_version",
+            (json_int_t)i.root_version, "generation", (json_int_t)i.generation, "revocation_seq",
+            (json_int_t)i.rev_seq, "devices", (json_int_t)i.devices, "revoked_devices",
+            (json_int_t)i.revoked_devices, "certificates", (json_int_t)i.certs, "pending",
+            (json_int_t)i.pending, "active", (json_int_t)i.active, "provider", i.provider,
+            "rollback_resistant", strong, "root_key", root, "issuer_key", issuer, "certifies",
+            policy));
     }
     printf("fleet:        %s (%s)\nroot hash:    %s (version %" PRIu32 ")\n", i.fleet, fleet, hash,
         i.root_version);
+    printf("root key:     %s\nissuer key:   %s\ncertifies:    %s\n", root, issuer, policy);
     printf("devices:      %" PRIu64 ", %" PRIu64 " revoked\n", i.devices, i.revoked_devices);
     printf("certificates: %" PRIu64 ", %" PRIu64 " active, %" PRIu64 " pending\n", i.certs,
         i.active, i.pending);
@@ -119,17 +128,26 @@ static pqi_cli_exit show_ca(ca_common *c)
 static int show_cert(void *ctx, const pqi_host_ca_cert *k)
 {
     char id[2 * PQI_KEY_ID_LEN + 1], date[PQI_CLI_DATE_LEN];
+    char kem[PQI_CLI_ALG_LEN] = "?", sig[PQI_CLI_ALG_LEN] = "?";
     json_t *list = ctx;
+    pqi_algs algs;
+    pqi_cert cert;
     pqi_cli_hex_encode(id, k->key_id, sizeof k->key_id);
+    pqi_cli_algs(&algs);
+    if (pqi_cert_decode(&algs, k->encoded, &cert) == PQI_OK) {
+        pqi_cli_kem_name(kem, cert.kem_alg);
+        pqi_cli_sig_name(sig, cert.sig_alg);
+    }
     if (list != NULL) {
         return json_array_append_new(
-            list, json_pack("{s:I, s:s, s:s, s:I, s:I, s:I}", "key_epoch", (json_int_t)k->key_epoch,
-                      "key_id", id, "state", k->state, "issued_at", (json_int_t)k->issued_at,
-                      "confirmed_at", (json_int_t)k->confirmed_at, "not_after",
-                      (json_int_t)k->not_after));
+            list, json_pack("{s:I, s:s, s:s, s:I, s:I, s:I, s:s, s:s}", "key_epoch",
+                      (json_int_t)k->key_epoch, "key_id", id, "state", k->state, "issued_at",
+                      (json_int_t)k->issued_at, "confirmed_at", (json_int_t)k->confirmed_at,
+                      "not_after", (json_int_t)k->not_after, "kem", kem, "signature", sig));
     }
     pqi_cli_date(date, k->not_after);
-    printf("  epoch %-6" PRIu32 " %-10s until %-20s key id %s\n", k->key_epoch, k->state, date, id);
+    printf("  epoch %-6" PRIu32 " %-10s until %-20s key id %s\n    %s, %s\n", k->key_epoch,
+        k->state, date, id, kem, sig);
     return 0;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * pqi device: the life of a device directory. */
 #include "cli_kek.h"
+#include "cli_profile.h"
 #include "cmd_util.h"
 #include "commands.h"
 
@@ -40,10 +41,13 @@ static pqi_cli_exit init(const pqi_cli_command *self, int argc, char **argv)
 {
     common c = {0};
     const char *pin = NULL, *id = NULL;
+    pqi_cli_profile_args profile = {0};
+    const pqi_profile *row = NULL;
     const pqi_cli_option options[] = {
         COMMON_OPTIONS(c),
         PQI_CLI_STRING("id", "ID", &id, "the device id"),
         PQI_CLI_STRING("root-hash", "HASH", &pin, "what pqi ca init printed, 64 hex digits"),
+        PQI_CLI_PROFILE_OPTIONS(profile),
         OUT_OPTION(c, "factory record for pqi ca allow"),
         PQI_CLI_END,
     };
@@ -63,10 +67,14 @@ static pqi_cli_exit init(const pqi_cli_command *self, int argc, char **argv)
     if (id == NULL) {
         return pqi_cli_usage(self, "--id is missing");
     }
-    rc = common_ready(&c, self, argc, 0, "");
+    rc = pqi_cli_profile_read(self, &profile, &row);
+    if (rc == PQI_CLI_OK) {
+        rc = common_ready(&c, self, argc, 0, "");
+    }
     if (rc != PQI_CLI_OK) {
         return rc;
     }
+    c.cfg.factory_alg = row->sig_id;
     uint8_t *mem = pqi_cli_alloc(PQI_FACTORY_MAX);
     pqi_span out = {mem, PQI_FACTORY_MAX};
     size_t len = 0;
@@ -81,50 +89,73 @@ static pqi_cli_exit init(const pqi_cli_command *self, int argc, char **argv)
     return rc;
 }
 
-static const struct {
-    const char *name;
-    uint32_t id;
-} kem_names[] = {{"ml-kem-512", PQI_KEM_ID_ML_KEM_512}, {"ml-kem-768", PQI_KEM_ID_ML_KEM_768},
-    {"ml-kem-1024", PQI_KEM_ID_ML_KEM_1024}, {"kyber512", PQI_KEM_ID_ML_KEM_512},
-    {"kyber768", PQI_KEM_ID_ML_KEM_768}, {"kyber1024", PQI_KEM_ID_ML_KEM_1024}};
-static const struct {
-    const char *name;
-    int32_t id;
-} sig_names[] = {{"ml-dsa-44", PQI_SIG_ID_ML_DSA_44}, {"ml-dsa-65", PQI_SIG_ID_ML_DSA_65},
-    {"ml-dsa-87", PQI_SIG_ID_ML_DSA_87}, {"dilithium2", PQI_SIG_ID_ML_DSA_44},
-    {"dilithium3", PQI_SIG_ID_ML_DSA_65}, {"dilithium5", PQI_SIG_ID_ML_DSA_87}};
+typedef struct join_names {
+    pqi_cli_profile_args profile;
+    const char *kem, *sig, *suite;
+    bool kem_only;
+} join_names;
+
+/* --kem and --sig go over the profile; --suite brings its KEM. */
+static pqi_cli_exit override(
+    const pqi_cli_command *self, const join_names *a, pqi_host_join_opts *o)
+{
+    uint16_t suite = 0;
+    if (a->suite != NULL) {
+        suite = pqi_suite_parse(pqi_cli_span(a->suite));
+        o->kem_alg = pqi_cli_suite_kem(suite);
+        o->suites = pqi_cli_suite_bit(suite);
+    }
+    if (a->kem != NULL) {
+        o->kem_alg = pqi_kem_parse(pqi_cli_span(a->kem));
+        o->suites = suite != 0 ? o->suites : 0;
+    }
+    if (a->sig != NULL) {
+        o->sig_alg = pqi_sig_parse(pqi_cli_span(a->sig));
+    }
+    if (a->suite != NULL && o->suites == 0) {
+        return pqi_cli_usage(self, "--suite does not know \"%.40s\"; pqi version lists", a->suite);
+    }
+    if (a->kem != NULL && o->kem_alg == 0) {
+        return pqi_cli_usage(self, "--kem does not know \"%.40s\"; pqi version lists", a->kem);
+    }
+    if (a->sig != NULL && o->sig_alg == 0) {
+        return pqi_cli_usage(self, "--sig does not know \"%.40s\"; pqi version lists", a->sig);
+    }
+    return PQI_CLI_OK;
+}
 
 static pqi_cli_exit join_opts(
-    const pqi_cli_command *self, const char *kem, const char *sig, pqi_host_join_opts *o)
+    const pqi_cli_command *self, const join_names *a, pqi_host_join_opts *o)
 {
-    for (size_t i = 0; kem != NULL && i < sizeof kem_names / sizeof kem_names[0]; i++) {
-        o->kem_alg = strcmp(kem, kem_names[i].name) == 0 ? kem_names[i].id : o->kem_alg;
+    const pqi_profile *p = NULL;
+    pqi_cli_exit rc = pqi_cli_profile_read(self, &a->profile, &p);
+    if (rc != PQI_CLI_OK) {
+        return rc;
     }
-    for (size_t i = 0; sig != NULL && i < sizeof sig_names / sizeof sig_names[0]; i++) {
-        o->sig_alg = strcmp(sig, sig_names[i].name) == 0 ? sig_names[i].id : o->sig_alg;
+    if (a->sig != NULL && a->kem_only) {
+        return pqi_cli_usage(self, "--sig and --kem-only exclude each other");
     }
-    if (kem != NULL && o->kem_alg == 0) {
-        return pqi_cli_usage(self, "--kem knows ml-kem-512, ml-kem-768 and ml-kem-1024");
-    }
-    if (sig != NULL && o->sig_alg == 0) {
-        return pqi_cli_usage(self, "--sig knows ml-dsa-44, ml-dsa-65 and ml-dsa-87");
-    }
-    return sig != NULL && o->kem_only
-               ? pqi_cli_usage(self, "--sig and --kem-only exclude each other")
-               : PQI_CLI_OK;
+    o->kem_alg = p->kem_id;
+    o->suites = pqi_cli_suite_bit(p->suite_id);
+    o->sig_alg = a->kem_only ? 0 : p->sig_id;
+    o->kem_only = a->kem_only;
+    return override(self, a, o);
 }
 
 static pqi_cli_exit join(const pqi_cli_command *self, int argc, char **argv)
 {
     common c = {0};
-    const char *kem = NULL, *sig = NULL;
-    bool kem_only = false;
+    join_names names = {0};
     const pqi_cli_option options[] = {
         COMMON_OPTIONS(c),
-        PQI_CLI_STRING("kem", "NAME", &kem, "ml-kem-512, ml-kem-768 (default) or ml-kem-1024"),
-        PQI_CLI_STRING("sig", "NAME", &sig, "ml-dsa-44, ml-dsa-65 (default) or ml-dsa-87"),
+        PQI_CLI_PROFILE_OPTIONS(names.profile),
+        PQI_CLI_STRING(
+            "kem", "NAME", &names.kem, "another KEM: ml-kem-512, ml-kem-768, ml-kem-1024"),
+        PQI_CLI_STRING("sig", "NAME", &names.sig,
+            "another signature: ml-dsa-44, ml-dsa-65, ml-dsa-87, falcon-512, falcon-1024"),
+        PQI_CLI_STRING("suite", "NAME", &names.suite, "only this suite, such as x-wing"),
         PQI_CLI_FLAG(
-            "kem-only", &kem_only, "no signing key: it can join, but v1 messages need one"),
+            "kem-only", &names.kem_only, "no signing key: it can join, but v1 messages need one"),
         OUT_OPTION(c, "join request for pqi ca issue"),
         PQI_CLI_END,
     };
@@ -138,8 +169,7 @@ static pqi_cli_exit join(const pqi_cli_command *self, int argc, char **argv)
     }
     pqi_host_join_opts o;
     memset(&o, 0, sizeof o);
-    o.kem_only = kem_only;
-    rc = join_opts(self, kem, sig, &o);
+    rc = join_opts(self, &names, &o);
     if (rc == PQI_CLI_OK) {
         rc = common_ready(&c, self, argc, 1, "the challenge file, or -");
     }
@@ -216,15 +246,19 @@ static pqi_cli_exit print_status_json(const pqi_host_device_status *s)
         (s->provider_caps & PQI_CAP_NO_ROLLBACK) != 0, "non_exportable",
         (s->provider_caps & PQI_CAP_NON_EXPORTABLE) != 0);
     if (j != NULL && s->installed) {
-        char roles[PQI_CLI_ROLES_LEN];
+        char roles[PQI_CLI_ROLES_LEN], kem[PQI_CLI_ALG_LEN], sig[PQI_CLI_ALG_LEN];
+        char suites[PQI_CLI_SUITES_LEN];
         pqi_cli_roles(roles, s->roles);
-        json_t *c = json_pack("{s:o, s:o, s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:I}", "fleet_id",
-            pqi_cli_json_hex(s->fleet_id, sizeof s->fleet_id), "key_id",
+        pqi_cli_kem_name(kem, s->kem_alg);
+        pqi_cli_sig_name(sig, s->sig_alg);
+        pqi_cli_suite_names(suites, s->suites);
+        json_t *c = json_pack("{s:o, s:o, s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s}",
+            "fleet_id", pqi_cli_json_hex(s->fleet_id, sizeof s->fleet_id), "key_id",
             pqi_cli_json_hex(s->key_id, sizeof s->key_id), "key_epoch", (json_int_t)s->key_epoch,
             "roster_index", (json_int_t)s->roster_index, "roles", roles, "root_version",
             (json_int_t)s->root_version, "not_before", (json_int_t)s->not_before, "not_after",
             (json_int_t)s->not_after, "kem_alg", (json_int_t)s->kem_alg, "sig_alg",
-            (json_int_t)s->sig_alg);
+            (json_int_t)s->sig_alg, "kem", kem, "signature", sig, "suites", suites);
         (void)json_object_set_new(j, "certificate", c);
     }
     return pqi_cli_print_json(j);
@@ -233,6 +267,7 @@ static pqi_cli_exit print_status_json(const pqi_host_device_status *s)
 static pqi_cli_exit print_status(const pqi_host_device_status *s)
 {
     char hex[65], date[PQI_CLI_DATE_LEN], roles[PQI_CLI_ROLES_LEN];
+    char name[PQI_CLI_ALG_LEN], suites[PQI_CLI_SUITES_LEN];
     printf("id:           %s\n", s->id);
     pqi_cli_hex_encode(hex, s->pinned, sizeof s->pinned);
     printf("pinned root:  %s\n", hex);
@@ -246,6 +281,12 @@ static pqi_cli_exit print_status(const pqi_host_device_status *s)
         pqi_cli_roles(roles, s->roles);
         printf("certificate:  epoch %" PRIu32 ", %s, until %s\n", s->key_epoch, roles, date);
         printf("key id:       %s\n", hex);
+        pqi_cli_kem_name(name, s->kem_alg);
+        printf("KEM:          %s, X25519\n", name);
+        pqi_cli_sig_name(name, s->sig_alg);
+        printf("signature:    %s\n", name);
+        pqi_cli_suite_names(suites, s->suites);
+        printf("suites:       %s\n", suites);
     } else {
         printf("certificate:  none\n");
     }
@@ -284,9 +325,9 @@ static pqi_cli_exit status(const pqi_cli_command *self, int argc, char **argv)
 
 /* clang-format off */
 const pqi_cli_command pqi_device_commands[] = {
-    {"init", NULL, init, "--dir DIR --id ID --root-hash HASH [--out FILE]",
+    {"init", NULL, init, "--dir DIR --id ID --root-hash HASH [--profile NAME] [--level N] [--out FILE]",
         "make a device and its factory record", NULL, "pqi device init"},
-    {"join", NULL, join, "--dir DIR [--out FILE] CHALLENGE",
+    {"join", NULL, join, "--dir DIR [--profile NAME] [--level N] [--out FILE] CHALLENGE",
         "answer a challenge with a join request", NULL, "pqi device join"},
     {"install", NULL, install, "--dir DIR [--out FILE] GRANT",
         "install a grant and write its confirmation", NULL, "pqi device install"},

@@ -3,6 +3,8 @@
 #include "algs.h"
 #include "commands.h"
 
+#include <pqi/profile.h>
+
 #include <openssl/crypto.h>
 #include <stdio.h>
 
@@ -17,19 +19,24 @@ static const char *compiler(void)
 #endif
 }
 
+static json_t *marked(const char *name, unsigned flags)
+{
+    return json_sprintf("%s%s", name, pqi_alg_mark(flags));
+}
+
 static pqi_cli_exit print_json(const pqi_algs *a)
 {
     json_t *suites = json_array();
     json_t *kems = json_array();
     json_t *sigs = json_array();
     for (size_t i = 0; i < a->n_suites; i++) {
-        (void)json_array_append_new(suites, json_string(a->suites[i]->name));
+        (void)json_array_append_new(suites, marked(a->suites[i]->name, a->suites[i]->flags));
     }
     for (size_t i = 0; i < a->n_kems; i++) {
-        (void)json_array_append_new(kems, json_string(a->kems[i]->name));
+        (void)json_array_append_new(kems, marked(a->kems[i]->name, a->kems[i]->flags));
     }
     for (size_t i = 0; i < a->n_sigs; i++) {
-        (void)json_array_append_new(sigs, json_string(a->sigs[i]->name));
+        (void)json_array_append_new(sigs, marked(a->sigs[i]->name, a->sigs[i]->flags));
     }
     return pqi_cli_print_json(json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "version",
         PQI_VERSION, "compiler", compiler(), "openssl", OpenSSL_version(OPENSSL_VERSION), "classic",
@@ -42,13 +49,14 @@ static void print_text(const pqi_algs *a)
     printf("%-12s %s\n", "compiler", compiler());
     printf("%-12s %s\n", "openssl", OpenSSL_version(OPENSSL_VERSION));
     for (size_t i = 0; i < a->n_suites; i++) {
-        printf("%-12s %04x %s\n", "suite", a->suites[i]->id, a->suites[i]->name);
+        const pqi_suite *s = a->suites[i];
+        printf("%-12s %04x %s%s\n", "suite", s->id, s->name, pqi_alg_mark(s->flags));
     }
     for (size_t i = 0; i < a->n_kems; i++) {
-        printf("%-12s %s\n", "kem", a->kems[i]->name);
+        printf("%-12s %s%s\n", "kem", a->kems[i]->name, pqi_alg_mark(a->kems[i]->flags));
     }
     for (size_t i = 0; i < a->n_sigs; i++) {
-        printf("%-12s %s\n", "signature", a->sigs[i]->name);
+        printf("%-12s %s%s\n", "signature", a->sigs[i]->name, pqi_alg_mark(a->sigs[i]->flags));
     }
 }
 

@@ -59,9 +59,14 @@ void pqi_inspect_put_text(json_t *o, const char *name, pqi_cspan value); /* of a
 void pqi_inspect_put_uint(json_t *o, const char *name, uint64_t value);
 void pqi_inspect_put_hex(json_t *o, const char *name, const uint8_t *value, size_t len);
 void pqi_inspect_put_time(json_t *o, const char *name, uint64_t unix_s); /* 0: null */
-/* Algorithm, length, first bytes and SHA-256 of a public key. */
-void pqi_inspect_put_key(
-    const pqi_inspect_ctx *c, json_t *o, const char *name, const char *alg, pqi_cspan pk);
+/* Algorithm with its mark, length, first bytes and SHA-256 of a public key. */
+void pqi_inspect_put_kem_key(
+    const pqi_inspect_ctx *c, json_t *o, const char *name, uint32_t alg, pqi_cspan pk);
+void pqi_inspect_put_sig_key(
+    const pqi_inspect_ctx *c, json_t *o, const char *name, int32_t alg, pqi_cspan pk);
+void pqi_inspect_put_x25519_key(const pqi_inspect_ctx *c, json_t *o, pqi_cspan pk);
+/* A name and pqi_alg_mark() behind it. */
+json_t *pqi_inspect_alg(const char *name, unsigned flags);
 void pqi_inspect_put_fleet(json_t *o, const uint8_t fleet[PQI_FLEET_ID_LEN]);
 void pqi_inspect_put_suites(const pqi_inspect_ctx *c, json_t *o, uint32_t bitmap);
 void pqi_inspect_put_assurance(json_t *o, uint32_t bits);
@@ -70,8 +75,6 @@ void pqi_inspect_put_assurance(json_t *o, uint32_t bits);
 void pqi_inspect_put_state(
     pqi_inspect_result *out, json_t *o, const char *name, pqi_status st, const char *note);
 
-const char *pqi_inspect_sig_name(const pqi_inspect_ctx *c, int32_t alg);
-const char *pqi_inspect_kem_name(const pqi_inspect_ctx *c, uint32_t alg);
 /* The names of the bits that are set; unknown ones as a number. */
 json_t *pqi_inspect_bits(uint32_t bits, const char *const *names, size_t n);
 

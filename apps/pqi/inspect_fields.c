@@ -78,18 +78,44 @@ void pqi_inspect_put_time(json_t *o, const char *name, uint64_t unix_s)
     pqi_inspect_put_str(o, name, text);
 }
 
-void pqi_inspect_put_key(
-    const pqi_inspect_ctx *c, json_t *o, const char *name, const char *alg, pqi_cspan pk)
+json_t *pqi_inspect_alg(const char *name, unsigned flags)
+{
+    return json_sprintf("%s%s", name, pqi_alg_mark(flags));
+}
+
+static void put_key(
+    const pqi_inspect_ctx *c, json_t *o, const char *name, json_t *alg, pqi_cspan pk)
 {
     uint8_t hash[32];
     json_t *k = json_object();
-    pqi_inspect_put_str(k, "algorithm", alg);
+    pqi_inspect_put(k, "algorithm", alg);
     pqi_inspect_put_uint(k, "bytes", pk.len);
     pqi_inspect_put_hex(k, "first", pk.ptr, pk.len < FIRST_BYTES ? pk.len : FIRST_BYTES);
     if (c->algs->classic->hash(PQI_HASH_SHA256, &pk, 1, hash) == PQI_OK) {
         pqi_inspect_put_hex(k, "sha256", hash, sizeof hash);
     }
     pqi_inspect_put(o, name, k);
+}
+
+void pqi_inspect_put_kem_key(
+    const pqi_inspect_ctx *c, json_t *o, const char *name, uint32_t alg, pqi_cspan pk)
+{
+    const pqi_kem *k = pqi_algs_kem(c->algs, alg);
+    put_key(
+        c, o, name, k != NULL ? pqi_inspect_alg(k->name, k->flags) : json_string("unknown"), pk);
+}
+
+void pqi_inspect_put_sig_key(
+    const pqi_inspect_ctx *c, json_t *o, const char *name, int32_t alg, pqi_cspan pk)
+{
+    const pqi_sig *s = pqi_algs_sig(c->algs, alg);
+    put_key(
+        c, o, name, s != NULL ? pqi_inspect_alg(s->name, s->flags) : json_string("unknown"), pk);
+}
+
+void pqi_inspect_put_x25519_key(const pqi_inspect_ctx *c, json_t *o, pqi_cspan pk)
+{
+    put_key(c, o, "x25519_key", json_string("X25519"), pk);
 }
 
 void pqi_inspect_put_fleet(json_t *o, const uint8_t fleet[PQI_FLEET_ID_LEN])
@@ -116,8 +142,9 @@ void pqi_inspect_put_suites(const pqi_inspect_ctx *c, json_t *o, uint32_t bitmap
     json_t *list = json_array();
     for (size_t i = 0; i < c->algs->n_suites; i++) {
         if ((bitmap & c->algs->suites[i]->bitmap) != 0) {
-            (void)json_array_append_new(list, json_string(c->algs->suites[i]->name));
-            bitmap &= ~(uint32_t)c->algs->suites[i]->bitmap;
+            const pqi_suite *s = c->algs->suites[i];
+            (void)json_array_append_new(list, pqi_inspect_alg(s->name, s->flags));
+            bitmap &= ~s->bitmap;
         }
     }
     json_t *rest = pqi_inspect_bits(bitmap, NULL, 0);
@@ -146,16 +173,4 @@ void pqi_inspect_put_state(
     }
     pqi_inspect_put(o, name, s);
     out->failed = out->failed || (st != PQI_OK && st != PQI_AGAIN);
-}
-
-const char *pqi_inspect_sig_name(const pqi_inspect_ctx *c, int32_t alg)
-{
-    const pqi_sig *s = pqi_algs_sig(c->algs, alg);
-    return s != NULL ? s->name : "unknown";
-}
-
-const char *pqi_inspect_kem_name(const pqi_inspect_ctx *c, uint32_t alg)
-{
-    const pqi_kem *k = pqi_algs_kem(c->algs, alg);
-    return k != NULL ? k->name : "unknown";
 }

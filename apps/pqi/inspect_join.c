@@ -34,7 +34,7 @@ pqi_status pqi_inspect_factory(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspe
         return st;
     }
     pqi_inspect_put_text(out->fields, "device_id", f.device_id);
-    pqi_inspect_put_key(c, out->fields, "factory_key", pqi_inspect_sig_name(c, f.alg), f.pk);
+    pqi_inspect_put_sig_key(c, out->fields, "factory_key", f.alg, f.pk);
     pqi_inspect_put_hex(out->fields, "fingerprint", f.fingerprint, sizeof f.fingerprint);
     pqi_inspect_put_state(out, out->fields, "signature", PQI_OK, "by the key in the record");
     pqi_inspect_put_state(out, out->fields, "factory", PQI_AGAIN,
@@ -44,16 +44,14 @@ pqi_status pqi_inspect_factory(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspe
 
 static void add_join_keys(const pqi_inspect_ctx *c, json_t *o, const pqi_join_request *r)
 {
-    pqi_inspect_put_key(c, o, "kem_key", pqi_inspect_kem_name(c, r->kem_alg), r->kem_pk);
-    pqi_inspect_put_key(c, o, "x25519_key", "X25519", r->x25519_pk);
+    pqi_inspect_put_kem_key(c, o, "kem_key", r->kem_alg, r->kem_pk);
+    pqi_inspect_put_x25519_key(c, o, r->x25519_pk);
     if (r->sig_alg != 0) {
-        const char *sig = pqi_inspect_sig_name(c, r->sig_alg);
-        pqi_inspect_put_key(c, o, "signing_key", sig, r->sig_pk);
+        pqi_inspect_put_sig_key(c, o, "signing_key", r->sig_alg, r->sig_pk);
     } else {
         pqi_inspect_put(o, "signing_key", json_null());
     }
-    const char *factory = pqi_inspect_sig_name(c, r->factory_alg);
-    pqi_inspect_put_key(c, o, "factory_key", factory, r->factory_pk);
+    pqi_inspect_put_sig_key(c, o, "factory_key", r->factory_alg, r->factory_pk);
 }
 
 pqi_status pqi_inspect_join(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out)
@@ -103,7 +101,7 @@ pqi_status pqi_inspect_grant(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect
             (unsigned long long)want, in.len);
         return PQI_ERR_DECODE;
     }
-    pqi_inspect_put_str(out->fields, "suite", suite->name);
+    pqi_inspect_put(out->fields, "suite", pqi_inspect_alg(suite->name, suite->flags));
     pqi_inspect_put_uint(out->fields, "capsule_bytes", pqi_box_capsule_len(suite));
     pqi_inspect_put_uint(out->fields, "sealed_bytes", sealed);
     pqi_inspect_put_state(

@@ -35,7 +35,7 @@ pqi_status pqi_inspect_v1(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_re
         return PQI_ERR_DECODE;
     }
     json_t *o = out->fields;
-    pqi_inspect_put_str(o, "suite", k.suite->name);
+    pqi_inspect_put(o, "suite", pqi_inspect_alg(k.suite->name, k.suite->flags));
     pqi_inspect_put_hex(o, "sender_kid", k.kid_s, PQI_KID_LEN);
     pqi_inspect_put_hex(o, "recipient_kid", k.kid_r, PQI_KID_LEN);
     pqi_inspect_put_uint(o, "seq", k.seq);
@@ -45,7 +45,7 @@ pqi_status pqi_inspect_v1(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_re
     pqi_inspect_put_uint(o, "capsule_bytes", k.capsule.len);
     pqi_inspect_put_uint(o, "sealed_bytes", k.ct.len);
     pqi_inspect_put_uint(o, "signature_bytes", k.sig.len);
-    pqi_inspect_put_str(o, "signature_algorithm", alg->name);
+    pqi_inspect_put(o, "signature_algorithm", pqi_inspect_alg(alg->name, alg->flags));
     pqi_inspect_put_state(out, o, "signature", PQI_AGAIN, "needs both certificates and the topic");
     pqi_inspect_put_state(out, o, "content", PQI_AGAIN, "sealed to the recipient");
     return PQI_OK;

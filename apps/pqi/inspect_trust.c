@@ -30,12 +30,10 @@ static json_t *scope_list(const pqi_cert *cert)
 
 static void add_cert_keys(const pqi_inspect_ctx *c, json_t *o, const pqi_cert *cert)
 {
-    const char *kem = pqi_inspect_kem_name(c, cert->kem_alg);
-    pqi_inspect_put_key(c, o, "kem_key", kem, cert->kem_pk);
-    pqi_inspect_put_key(c, o, "x25519_key", "X25519", cert->x25519_pk);
+    pqi_inspect_put_kem_key(c, o, "kem_key", cert->kem_alg, cert->kem_pk);
+    pqi_inspect_put_x25519_key(c, o, cert->x25519_pk);
     if (cert->sig_alg != 0) {
-        const char *sig = pqi_inspect_sig_name(c, cert->sig_alg);
-        pqi_inspect_put_key(c, o, "signing_key", sig, cert->sig_pk);
+        pqi_inspect_put_sig_key(c, o, "signing_key", cert->sig_alg, cert->sig_pk);
     } else {
         pqi_inspect_put(o, "signing_key", json_null());
     }
@@ -117,7 +115,7 @@ static json_t *key_list(const pqi_inspect_ctx *c, const pqi_manifest *m)
         json_t *o = json_object();
         pqi_inspect_put_str(o, "role", role > 0 && role < ROLES ? role_names[role] : "unknown");
         pqi_inspect_put_hex(o, "kid", k->kid, PQI_KID_LEN);
-        pqi_inspect_put_key(c, o, "key", pqi_inspect_sig_name(c, k->alg), k->pk);
+        pqi_inspect_put_sig_key(c, o, "key", k->alg, k->pk);
         (void)json_array_append_new(list, o);
     }
     return list;
