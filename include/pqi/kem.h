@@ -16,7 +16,7 @@ extern "C" {
 #endif
 
 #define PQI_ALG_NOT_STANDARD 0x01u /* offered for study or interoperability; policy can forbid it */
-#define PQI_ALG_PRE_STANDARD 0x02u /* selected for standardisation, the final standard is not out */
+#define PQI_ALG_PRE_STANDARD 0x02u /* selected for standardisation; the final standard is not out */
 
 /* Largest sizes over all KEMs of this library, bytes. */
 #define PQI_KEM_MAX_PK   1568u

@@ -24,22 +24,43 @@ static pqi_manifest_key ca_key(fleet *f, size_t i, pqi_role role)
 
 uint64_t fleet_verifies;
 
-static pqi_status counted_verify(const uint8_t *pk, pqi_cspan ctx, const pqi_cspan *parts,
-    size_t n_parts, pqi_cspan sig, void *tmp)
-{
-    fleet_verifies++;
-    return pqi_sig_ml_dsa_44.verify(pk, ctx, parts, n_parts, sig, tmp);
-}
+#define SIGS_MAX 6u
 
-/* ML-DSA-44 only, counted: a descriptor is data, so a test can wrap one. */
+/* The verify functions by their place in the set, each behind a counter: a descriptor is data, so a
+ * test can wrap one. */
+static pqi_sig counted[SIGS_MAX];
+static pqi_status (*real_verify[SIGS_MAX])(const uint8_t *pk, pqi_cspan ctx, const pqi_cspan *parts,
+    size_t n_parts, pqi_cspan sig, void *tmp);
+
+#define COUNTED(i)                                                                                 \
+    static pqi_status verify_##i(const uint8_t *pk, pqi_cspan ctx, const pqi_cspan *parts,         \
+        size_t n_parts, pqi_cspan sig, void *tmp)                                                  \
+    {                                                                                              \
+        fleet_verifies++;                                                                          \
+        return real_verify[i](pk, ctx, parts, n_parts, sig, tmp);                                  \
+    }
+COUNTED(0)
+COUNTED(1)
+COUNTED(2)
+COUNTED(3)
+COUNTED(4)
+COUNTED(5)
+
 static void count_verifies(fleet *f)
 {
-    static pqi_sig counted;
-    static const pqi_sig *const sigs[] = {&counted};
-    counted = pqi_sig_ml_dsa_44;
-    counted.verify = counted_verify;
+    static const pqi_sig *sigs[SIGS_MAX];
+    const struct {
+        pqi_status (*verify)(const uint8_t *pk, pqi_cspan ctx, const pqi_cspan *parts,
+            size_t n_parts, pqi_cspan sig, void *tmp);
+    } wrap[SIGS_MAX] = {{verify_0}, {verify_1}, {verify_2}, {verify_3}, {verify_4}, {verify_5}};
+    assert_true(f->algs.n_sigs <= SIGS_MAX);
+    for (size_t i = 0; i < f->algs.n_sigs; i++) {
+        counted[i] = *f->algs.sigs[i];
+        real_verify[i] = counted[i].verify;
+        counted[i].verify = wrap[i].verify;
+        sigs[i] = &counted[i];
+    }
     f->algs.sigs = sigs;
-    f->algs.n_sigs = 1;
 }
 
 void fleet_root(fleet *f, uint32_t version)
@@ -84,15 +105,17 @@ fleet *fleet_get(void)
 size_t fleet_cert(fleet *f, fake_provider *keys, const dev_spec *s, uint8_t out[PQI_CERT_MAX])
 {
     pqi_cert c = {.device_id = text_of(s->id), .key_epoch = s->epoch};
-    c.kem_alg = PQI_KEM_ID_ML_KEM_512;
+    c.kem_alg = (uint32_t)keys->keys[0].alg;
     c.kem_pk = (pqi_cspan){keys->keys[0].pk, keys->keys[0].pk_len};
     c.x25519_pk = (pqi_cspan){keys->keys[1].pk, 32};
-    c.sig_alg = PQI_SIG_ID_ML_DSA_44;
+    c.sig_alg = keys->keys[2].alg;
     c.sig_pk = (pqi_cspan){keys->keys[2].pk, keys->keys[2].pk_len};
     c.valid_to_epoch = 100;
     c.not_before = s->not_before;
     c.not_after = s->not_after;
-    c.suites = s->suites != 0 ? s->suites : pqi_suite_0001.bitmap;
+    c.suites = s->suites != 0
+                   ? s->suites
+                   : pqi_policy_suites(&f->algs, NULL, c.kem_alg) & ~pqi_suite_0005.bitmap;
     c.roles = PQI_CERT_ROLE_DEVICE;
     c.roster_index = s->roster;
     if (s->pub != NULL) {
@@ -116,11 +139,11 @@ dev *dev_new(const dev_spec *s)
     uint8_t seed[32] = {s->seed};
     fake_provider_init(&d->prov, &d->f->algs, seed, &d->power);
     fake_nvm_init(&d->nvm, &d->power);
-    assert_int_equal(
-        fake_provider_key(&d->prov, DEV_KEM, PQI_KEY_KEM, PQI_KEM_ID_ML_KEM_512), PQI_OK);
+    int32_t kem = s->kem != 0 ? (int32_t)s->kem : (int32_t)PQI_KEM_ID_ML_KEM_512;
+    int32_t sig = s->sig != 0 ? s->sig : PQI_SIG_ID_ML_DSA_44;
+    assert_int_equal(fake_provider_key(&d->prov, DEV_KEM, PQI_KEY_KEM, kem), PQI_OK);
     assert_int_equal(fake_provider_key(&d->prov, DEV_DH, PQI_KEY_X25519, 0), PQI_OK);
-    assert_int_equal(
-        fake_provider_key(&d->prov, DEV_SIG, PQI_KEY_SIG, PQI_SIG_ID_ML_DSA_44), PQI_OK);
+    assert_int_equal(fake_provider_key(&d->prov, DEV_SIG, PQI_KEY_SIG, sig), PQI_OK);
     d->cert_len = fleet_cert(d->f, &d->prov, s, d->cert);
     d->limits = pqi_limits_mcu;
     d->limits.packet_max = PQI_V1_PACKET_MAX;
@@ -157,6 +180,8 @@ pqi_status dev_open(dev *d)
         .cert = {d->cert, d->cert_len},
         .manifest = {d->f->manifest, d->f->manifest_len},
         .pinned = d->f->pinned,
+        .suite = d->spec.only,
+        .policy = d->spec.policy,
         .limits = d->limits,
         .peers = d->peers,
         .n_peers = FLEET_PEERS,

@@ -31,7 +31,11 @@ typedef struct dev_spec {
     int only_s;      /* with class S and no other; else H */
     uint8_t seed;    /* of its keys and provider */
     uint64_t not_before, not_after;
-    uint32_t suites; /* bitmap; 0: suite 0x0001 */
+    uint32_t suites; /* bitmap; 0: those of its KEM without X-Wing */
+    uint32_t kem;    /* 0: ML-KEM-512 */
+    int32_t sig;     /* 0: ML-DSA-44 */
+    pqi_alg_policy policy;
+    const pqi_suite *only;
 } dev_spec;
 
 typedef struct dev {
