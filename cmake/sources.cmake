@@ -48,6 +48,12 @@ set(PQI_CORE_SOURCES
     src/prim/mldsa/mu.c
     src/prim/mldsa/ntt.c
     src/prim/mldsa/sample.c
+    src/prim/saber/firesaber.c
+    src/prim/saber/lightsaber.c
+    src/prim/saber/pack.c
+    src/prim/saber/poly.c
+    src/prim/saber/saber.c
+    src/prim/saber/scheme.c
 )
 
 # libpqi: the sans-I/O rest: state, identity, sessions, protocols.

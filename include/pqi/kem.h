@@ -21,7 +21,7 @@ extern "C" {
 /* Largest sizes over all KEMs of this library, bytes. */
 #define PQI_KEM_MAX_PK   1568u
 #define PQI_KEM_MAX_SK   3168u
-#define PQI_KEM_MAX_SEED 64u
+#define PQI_KEM_MAX_SEED 96u
 #define PQI_KEM_MAX_CT   1568u
 #define PQI_KEM_SS       32u
 
@@ -29,6 +29,9 @@ extern "C" {
 #define PQI_KEM_ID_ML_KEM_512  0x0001u
 #define PQI_KEM_ID_ML_KEM_768  0x0002u
 #define PQI_KEM_ID_ML_KEM_1024 0x0003u
+#define PQI_KEM_ID_LIGHTSABER  0x0101u /* not standardised, as all from here */
+#define PQI_KEM_ID_SABER       0x0102u
+#define PQI_KEM_ID_FIRESABER   0x0103u
 
 typedef struct pqi_kem {
     const char *name;                                     /* "ML-KEM-768" */
@@ -52,6 +55,20 @@ typedef struct pqi_kem {
 PQI_API extern const pqi_kem pqi_kem_ml_kem_512;
 PQI_API extern const pqi_kem pqi_kem_ml_kem_768;
 PQI_API extern const pqi_kem pqi_kem_ml_kem_1024;
+
+/* SABER, the submission to round 3 of NIST's competition. It is NOT STANDARDISED: it was a finalist,
+ * NIST chose ML-KEM, and no standard of it is to come. flags has PQI_ALG_NOT_STANDARD; for study and
+ * interoperability, not for new designs.
+ * seed = the random bytes for seed_A, seed_s and z (32 each, in this order, which is that of the
+ * submission's known-answer program), sk = s || pk || SHA3-256(pk) || z, coins = the random bytes
+ * whose hash is m (32).
+ * All moduli are powers of two: every string of pk_len bytes is a public key, and check_pk and
+ * encapsulation never answer PQI_ERR_DECODE for one. check_sk looks at the range of s and at the hash
+ * of pk; decapsulation looks at the range of s only, as the submission has no check at all.
+ * Key generation uses the memory of sk as scratch before it writes the key. */
+PQI_API extern const pqi_kem pqi_kem_lightsaber;
+PQI_API extern const pqi_kem pqi_kem_saber;
+PQI_API extern const pqi_kem pqi_kem_firesaber;
 
 /* Derives a key pair from a seed; the same seed gives the same keys.
  * pk   out  alg->pk_len bytes

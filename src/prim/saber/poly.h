@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Polynomials of Z[X]/(X^256 + 1) for SABER: products that are exact in the integers, packing,
+ * sampling. No function branches or indexes on a coefficient.
+ *
+ * "Spec" is the round-3 submission document of SABER; its q is 2^13 and its p is 2^10. */
+#ifndef PQI_PRIM_SABER_POLY_H
+#define PQI_PRIM_SABER_POLY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define PQI_SABER_N     256u
+#define PQI_SABER_LOG_Q 13u /* spec section 2.2 */
+#define PQI_SABER_LOG_P 10u
+
+#define PQI_SABER_BYTES(bits) ((size_t)(bits) * (PQI_SABER_N / 8u)) /* of a packed polynomial */
+
+#define PQI_SABER_MAX_A 4096 /* bound of a public factor: centred modulo 2^13 */
+#define PQI_SABER_MAX_S 5    /* bound of a secret factor: mu / 2, at most 5 (LightSaber) */
+
+/* A secret polynomial: coefficient i in the low half of byte i mod 128, or in the high half for
+ * i >= 128, as a signed number of four bits. */
+#define PQI_SABER_SMALL 128u
+
+/* poly.c: sums of products a * s. */
+
+/* Work area of a sum. The transforms are made for one prime and one half of the polynomial at a
+ * time, so that only the sum itself is held whole. */
+typedef struct pqi_saber_sum {
+    int16_t f[PQI_SABER_N / 2]; /* half of the transform of a, then of s: */
+    int16_t g[PQI_SABER_N / 2];
+    int16_t sum[2][PQI_SABER_N]; /* transforms of the sum, one for each prime */
+} pqi_saber_sum;
+
+/* sum = 0 */
+void pqi_saber_sum_clear(pqi_saber_sum *w);
+/* sum += a * s. |a| <= PQI_SABER_MAX_A, |s| <= PQI_SABER_MAX_S. Up to four products, whose sum has
+ * no coefficient above 12,582,912 (any row of any parameter set: k * 256 * 4096 * mu / 2). */
+void pqi_saber_sum_add(pqi_saber_sum *w, const int16_t *a, const uint8_t *s);
+/* out = the sum modulo 2^16. Destroys it. */
+void pqi_saber_sum_get(uint16_t *out, pqi_saber_sum *w);
+
+/* pack.c: bit strings (spec section 8.1) and the binomial distribution (section 8.2). Lowest bits
+ * come first. */
+
+/* Packs the low `bits` bits of 256 coefficients into 32 * bits bytes. `out` may be the memory of
+ * `c`: a byte is written after the coefficients that lie there were read. */
+void pqi_saber_pack(uint8_t *out, const uint16_t *c, unsigned bits);
+/* Unpacks 256 coefficients of `bits` bits, 0..2^bits - 1. `in` may be the last 32 * bits bytes of
+ * the memory of `c`. */
+void pqi_saber_unpack(uint16_t *c, const uint8_t *in, unsigned bits);
+/* 0..2^bits - 1 to the centred range -2^(bits-1)..2^(bits-1) - 1, in place. */
+void pqi_saber_centre(uint16_t *c, unsigned bits);
+/* s = the coefficients HammingWeight(mu / 2 bits) - HammingWeight(the next mu / 2 bits) of `in`,
+ * 32 * mu bytes; mu is 6, 8 or 10. */
+void pqi_saber_sample(uint8_t *s, const uint8_t *in, unsigned mu);
+/* Packs a secret with 13 bits a coefficient, modulo q: 416 bytes. */
+void pqi_saber_small_pack(uint8_t *out, const uint8_t *s);
+/* The reverse. All ones if a coefficient is outside -max..max, else zero. */
+uint32_t pqi_saber_small_unpack(uint8_t *s, const uint8_t *in, unsigned max);
+
+#endif
