@@ -54,6 +54,12 @@ set(PQI_CORE_SOURCES
     src/prim/saber/poly.c
     src/prim/saber/saber.c
     src/prim/saber/scheme.c
+    src/prim/falcon/codec.c
+    src/prim/falcon/falcon.c
+    src/prim/falcon/falcon_verify.c
+    src/prim/falcon/hash.c
+    src/prim/falcon/modq.c
+    src/prim/falcon/verify.c
 )
 
 # libpqi: the sans-I/O rest: state, identity, sessions, protocols.

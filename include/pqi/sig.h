@@ -26,10 +26,14 @@ extern "C" {
 #define PQI_SIG_ID_ML_DSA_44 (-48)
 #define PQI_SIG_ID_ML_DSA_65 (-49)
 #define PQI_SIG_ID_ML_DSA_87 (-50)
+/* Round-3 Falcon (falcon.h) has no code point; these are of the range that RFC 9053 section 8 and
+ * the COSE registry leave to private use, below -65536. */
+#define PQI_SIG_ID_FALCON_512  (-65737)
+#define PQI_SIG_ID_FALCON_1024 (-65738)
 
 typedef struct pqi_sig {
     const char *name; /* "ML-DSA-65" */
-    int16_t id;       /* PQI_SIG_ID_* */
+    int32_t id;       /* PQI_SIG_ID_* */
     uint8_t level;    /* NIST security category, 1..5 */
     uint8_t flags;    /* PQI_ALG_* */
     uint32_t pk_len, sk_len, seed_len, rnd_len;

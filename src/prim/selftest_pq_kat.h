@@ -26,7 +26,7 @@ typedef struct pqi_kat_kem {
 } pqi_kat_kem;
 
 typedef struct pqi_kat_sig {
-    int16_t id;
+    int32_t id;
     uint8_t seed[PQI_SIG_MAX_SEED];
     uint8_t keys[PQI_KAT_DIGEST], sig[PQI_KAT_DIGEST]; /* SHA3-256 of pk || sk, of the signature */
 } pqi_kat_sig;
