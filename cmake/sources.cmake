@@ -34,6 +34,9 @@ set(PQI_CORE_SOURCES
     src/suite/policy.c
     src/suite/profile.c
     src/suite/suite_0005.c
+    src/suite/suite_0006.c
+    src/suite/suite_0007.c
+    src/suite/suite_0008.c
     src/hal/provider.c
     src/hal/provider_soft.c
     src/hal/soft_core.c

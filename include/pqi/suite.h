@@ -35,6 +35,10 @@ PQI_API extern const pqi_suite pqi_suite_0001; /* ML-KEM-512, for LPWAN by polic
 PQI_API extern const pqi_suite pqi_suite_0002; /* ML-KEM-768, the default */
 PQI_API extern const pqi_suite pqi_suite_0004; /* ML-KEM-1024, SHA-384 */
 PQI_API extern const pqi_suite pqi_suite_0005; /* X-Wing: keys of 0x0002, another combiner */
+/* SABER, which is not standardised: flags has PQI_ALG_NOT_STANDARD. */
+PQI_API extern const pqi_suite pqi_suite_0006; /* LightSaber */
+PQI_API extern const pqi_suite pqi_suite_0007; /* Saber */
+PQI_API extern const pqi_suite pqi_suite_0008; /* FireSaber, SHA-384 */
 
 /* What a program is built with. Everything below takes it by const pointer and looks algorithms up
  * here only, so a firmware links what it names. Arrays are borrowed for the life of the object. */

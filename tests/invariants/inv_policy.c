@@ -119,23 +119,21 @@ static void peers_below_policy(void **state)
     refuses_peer(p);
     pair_free(p);
 
-    b.policy = (pqi_alg_policy){3, 0};
+    b.policy = (pqi_alg_policy){2, 0}; /* the signers of this fleet are of category 2 */
     a = pump_768;
-    a.kem = 0; /* ML-KEM-512 */
+    a.kem = PQI_KEM_ID_ML_KEM_512;
     a.suites = 0;
     p = pair_new(&a, &b);
     refuses_peer(p);
     pair_free(p);
 
     a = pump_768;
-    a.sig = 0; /* ML-DSA-44, category 2 */
+    a.sig = PQI_SIG_ID_ML_DSA_44; /* category 2 */
     p = pair_new(&a, &b);
+    p->b->ep.cfg.policy.min_level = 3;
     refuses_peer(p);
-    pair_free(p);
-
-    b.policy.min_level = 2;
-    p = pair_new(&a, &b);
-    dev_meet(p->a, p->b);
+    p->b->ep.cfg.policy.min_level = 2;
+    assert_int_equal(dev_receive(p->b, &p->m), PQI_EV_PEER);
     pair_free(p);
 }
 
@@ -150,6 +148,20 @@ static void own_keys_below_policy(void **state)
     assert_int_equal(dev_open(d), PQI_ERR_POLICY);
     d->spec.policy.min_level = 2;
     assert_int_equal(dev_open(d), PQI_OK);
+    dev_free(d);
+
+    a.kem = PQI_KEM_ID_ML_KEM_512;
+    a.suites = 0;
+    a.policy.min_level = 2;
+    d = dev_new(&a);
+    assert_int_equal(dev_open(d), PQI_ERR_POLICY);
+    dev_free(d);
+
+    a = pump_768;
+    a.suites = pqi_suite_0005.bitmap;
+    a.policy.forbid = PQI_ALG_PRE_STANDARD;
+    d = dev_new(&a);
+    assert_int_equal(dev_open(d), PQI_ERR_POLICY);
     dev_free(d);
 }
 
@@ -295,6 +307,7 @@ static void altered_bitmap(void **state)
     for (size_t i = 0; i < sizeof other; i++) {
         p->m.b[at + 1] = other[i];
         dev_refuses(p->b, &p->m, PQI_DROP_CERT);
+        p->b->now.mono_ms += 3600000; /* the budget of announcements */
     }
     p->m.b[at + 1] = 0x12;
     assert_int_equal(dev_receive(p->b, &p->m), PQI_EV_PEER);
