@@ -65,8 +65,7 @@ void fleet_begin(fleet *f)
 
 pqi_status fleet_init_ca(fleet *f)
 {
-    pqi_host_ca_init_opts o;
-    memset(&o, 0, sizeof o);
+    pqi_host_ca_init_opts o = f->init;
     o.root_dir = f->root_dir;
     o.root_kek = f->ca_cfg.kek;
     o.fleet = "test fleet";
@@ -126,7 +125,7 @@ pqi_status node_init(fleet *f, node *n, blob *factory)
 pqi_status node_join(node *n, const blob *challenge, blob *request)
 {
     pqi_span room = blob_room(request);
-    return pqi_host_device_join(&n->cfg, blob_span(challenge), NULL, room, &request->len);
+    return pqi_host_device_join(&n->cfg, blob_span(challenge), &n->join, room, &request->len);
 }
 
 pqi_status node_install(fleet *f, node *n, const blob *grant, uint8_t confirm[PQI_CONFIRM_LEN])

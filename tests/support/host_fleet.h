@@ -11,7 +11,8 @@ typedef struct fleet {
     char ca_dir[96], root_dir[96], key_file[96];
     pqi_host_ca_cfg ca_cfg;
     uint8_t hash[32];
-    uint64_t now; /* what the CA's clock says */
+    uint64_t now;               /* what the CA's clock says */
+    pqi_host_ca_init_opts init; /* algorithms and policy for fleet_init_ca() */
 } fleet;
 
 /* A directory with a key file. */
@@ -36,6 +37,7 @@ static inline pqi_cspan blob_span(const blob *b)
 typedef struct node {
     char id[33], dir[96];
     pqi_host_device_cfg cfg;
+    pqi_host_join_opts join; /* {0}: the default */
 } node;
 
 void node_make(fleet *f, node *n, const char *id);
