@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * v1 packets of 256 bytes, sealed and opened on one core. The provider here is a bare table over keys
  * from fixed seeds; a real one adds its locking and its boundary. */
+#include "../algs.h"
 #include "bench.h"
 
+#include <pqi/profile.h>
 #include <pqi/v1.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,7 +131,7 @@ static void bench_pair(pqi_bench *b, const char *name, const pqi_suite *suite, c
 {
     v1_state *s = pqi_cli_alloc(sizeof *s);
     memset(s, 0, sizeof *s);
-    s->tmp.len = 131072;
+    s->tmp.len = pqi_cli_tmp_len(b->algs);
     s->tmp.ptr = pqi_cli_alloc(s->tmp.len);
     if (prepare(s, b->algs, suite, sig) == PQI_OK && v1_seal(s, 0) == PQI_OK) {
         const size_t adds = pqi_v1_len(suite, sig, 0);
@@ -142,8 +145,27 @@ static void bench_pair(pqi_bench *b, const char *name, const pqi_suite *suite, c
     free(s);
 }
 
+static void bench_profile(pqi_bench *b, const pqi_profile *p)
+{
+    char name[48];
+    const pqi_suite *suite = pqi_algs_suite(b->algs, p->suite_id);
+    const pqi_sig *sig = pqi_algs_sig(b->algs, p->sig_id);
+    if (suite != NULL && sig != NULL) {
+        (void)snprintf(name, sizeof name, p->level != 0 ? "v1 %s %u" : "v1 %s",
+            pqi_profile_name(p->id), p->level);
+        bench_pair(b, name, suite, sig);
+    }
+}
+
 void pqi_bench_v1(pqi_bench *b)
 {
     bench_pair(b, "v1 512/44", &pqi_suite_0001, &pqi_sig_ml_dsa_44);
     bench_pair(b, "v1 768/65", &pqi_suite_0002, &pqi_sig_ml_dsa_65);
+    bench_pair(b, "v1 x-wing/65", &pqi_suite_0005, &pqi_sig_ml_dsa_65);
+    for (size_t i = 0; pqi_profile_at(i) != NULL; i++) {
+        const pqi_profile *p = pqi_profile_at(i);
+        if (p->id != PQI_PROFILE_KYBER_DILITHIUM && p->level != 3) {
+            bench_profile(b, p);
+        }
+    }
 }
