@@ -23,8 +23,17 @@
 #include "prim/saber/prime.h"
 #include <pqi/wipe.h>
 
-#define HALF  (PQI_SABER_N / 2u)
-#define BLOCK 8u
+#define QUARTER (PQI_SABER_N / 4u)
+#define BLOCK   8u
+
+/* A loop of eight steps is one vector operation, unless a compiler unrolls it first. */
+#if defined(__clang__)
+#define KEEP_LOOP _Pragma("clang loop unroll(disable)")
+#elif defined(__GNUC__)
+#define KEEP_LOOP _Pragma("GCC unroll 1")
+#else
+#define KEEP_LOOP
+#endif
 
 typedef pqi_saber_prime prime;
 
@@ -53,14 +62,23 @@ static void reduce(int16_t *c, size_t n, const prime *q)
     }
 }
 
-/* One layer of stride len on a half, Cooley-Tukey. Raises the bound by MONT. */
-static inline void layer(int16_t *c, const size_t len, const int16_t *zeta, const prime *q)
+/* Compilers find the vector form of a Montgomery product only when its factor comes from memory:
+ * so products of sums have a pass of their own. */
+static void multiply(int16_t *c, size_t n, int16_t z, int16_t zp, int16_t p)
+{
+    for (size_t i = 0; i < n; i++) {
+        c[i] = mont_mul(c[i], z, zp, p);
+    }
+}
+
+/* One layer of stride len on a quarter, Cooley-Tukey. Raises the bound by MONT. */
+static void layer(int16_t *c, size_t len, const int16_t *zeta, const prime *q)
 {
     const int16_t p = q->p, p_inv = q->p_inv;
-    for (size_t start = 0; start < HALF; start += 2 * len) {
+    for (int16_t *end = c + QUARTER; c != end; c += 2 * len) {
         const int16_t z = *zeta++;
         const int16_t zp = mul_lo(z, p_inv);
-        for (size_t j = start; j < start + len; j++) {
+        for (size_t j = 0; j < len; j++) {
             int16_t t = mont_mul(c[j + len], z, zp, p);
             c[j + len] = sub(c[j], t);
             c[j] = add(c[j], t);
@@ -68,72 +86,109 @@ static inline void layer(int16_t *c, const size_t len, const int16_t *zeta, cons
     }
 }
 
-/* The layers after the first; half h has the subtree of zeta[2 + h]. In: |c| <= 4096 + MONT; no
- * layer exceeds 4096 + 5 * MONT = 24986. Out: centred. */
-static void layers(int16_t *c, size_t h, const prime *q)
+/* The three layers after the first two, of quarter n. In: |c| <= 4096 + 2 * MONT; no layer exceeds
+ * 4096 + 5 * MONT = 24986. Out: centred. */
+static void layers(int16_t *c, size_t n, const prime *q)
 {
-    layer(c, 64, q->zeta + 2 + h, q);
-    layer(c, 32, q->zeta + 4 + 2 * h, q);
-    layer(c, 16, q->zeta + 8 + 4 * h, q);
-    layer(c, 8, q->zeta + 16 + 8 * h, q);
-    reduce(c, HALF, q);
-}
-
-/* The constant of the first layer, X^256 + 1 = (X^128 - z)(X^128 + z), with the sign of half h. */
-static inline int16_t first_zeta(const prime *q, size_t h)
-{
-    return (int16_t)(h == 0 ? q->zeta[1] : -q->zeta[1]);
-}
-
-static void transform(int16_t *f, const int16_t *a, size_t h, const prime *q)
-{
-    const int16_t p = q->p, z = first_zeta(q, h);
-    const int16_t zp = mul_lo(z, q->p_inv);
-    for (size_t i = 0; i < HALF; i++) {
-        f[i] = add(a[i], mont_mul(a[i + HALF], z, zp, p));
+    for (size_t len = QUARTER / 2; len >= BLOCK; len >>= 1) {
+        layer(c, len, q->zeta + (128 + 32 * n) / len, q);
     }
-    layers(f, h, q);
+    reduce(c, QUARTER, q);
 }
 
-static void transform_small(int16_t *g, const uint8_t *s, size_t h, const prime *q)
+/* The constants of the first two layers, X^256 + 1 = (X^128 - y)(X^128 + y) and again for X^128 - y,
+ * with the signs of quarter n. */
+typedef struct split_zetas {
+    int16_t y, yp, z, zp, p;
+} split_zetas;
+
+static inline split_zetas split_for(const prime *q, size_t n)
 {
-    const int16_t p = q->p, z = first_zeta(q, h);
-    const int16_t zp = mul_lo(z, q->p_inv);
-    for (size_t i = 0; i < HALF; i++) {
-        int16_t lo = (int16_t)(((s[i] & 15) ^ 8) - 8); /* four bits, signed */
-        int16_t hi = (int16_t)(((s[i] >> 4) ^ 8) - 8);
-        g[i] = add(lo, mont_mul(hi, z, zp, p));
-    }
-    layers(g, h, q);
+    split_zetas s = {.p = q->p};
+    s.y = (int16_t)((n & 2u) == 0 ? q->zeta[1] : -q->zeta[1]);
+    s.z = (int16_t)((n & 1u) == 0 ? q->zeta[2 + (n >> 1)] : -q->zeta[2 + (n >> 1)]);
+    s.yp = mul_lo(s.y, q->p_inv);
+    s.zp = mul_lo(s.z, q->p_inv);
+    return s;
 }
 
-/* Secret intermediates of products of blocks; wiped by the caller. */
-typedef struct block_work {
-    int16_t e[2 * BLOCK]; /* z * b || b: b times X^i modulo X^8 - z begins at 8 - i */
-    int32_t r[BLOCK];
-} block_work;
+static void transform(int16_t *restrict f, const int16_t *restrict a, size_t n, const prime *q)
+{
+    const split_zetas s = split_for(q, n);
+    for (size_t i = 0; i < QUARTER; i++) {
+        f[i] = add(a[i + QUARTER], mont_mul(a[i + 3 * QUARTER], s.y, s.yp, s.p));
+    }
+    multiply(f, QUARTER, s.z, s.zp, s.p);
+    for (size_t i = 0; i < QUARTER; i++) {
+        f[i] = add(f[i], add(a[i], mont_mul(a[i + 2 * QUARTER], s.y, s.yp, s.p)));
+    }
+    layers(f, n, q);
+}
 
-/* sum += a * b modulo X^8 - z. |a|, |b| <= 2784, |z * b| < 2904: |r| <= 8 * 2784 * 2904 < 2^26, and
- * a term of the sum is at most 2^26 / 2^16 + p/2 + 1 < 3810; four terms stay below 2^14. */
-static inline void block_add(
-    int16_t *sum, const int16_t *a, const int16_t *b, int16_t z, const prime *q, block_work *w)
+/* The low and the high four bits of a byte, signed. */
+static inline int16_t low(uint8_t b)
+{
+    return (int16_t)(((b & 15) ^ 8) - 8);
+}
+
+static inline int16_t high(uint8_t b)
+{
+    return (int16_t)(((b >> 4) ^ 8) - 8);
+}
+
+static void transform_small(
+    int16_t *restrict f, const uint8_t *restrict b, size_t n, const prime *q)
+{
+    const split_zetas s = split_for(q, n);
+    for (size_t i = 0; i < QUARTER; i++) {
+        f[i] = add(low(b[i + QUARTER]), mont_mul(high(b[i + QUARTER]), s.y, s.yp, s.p));
+    }
+    multiply(f, QUARTER, s.z, s.zp, s.p);
+    for (size_t i = 0; i < QUARTER; i++) {
+        f[i] = add(f[i], add(low(b[i]), mont_mul(high(b[i]), s.y, s.yp, s.p)));
+    }
+    layers(f, n, q);
+}
+
+/* For each block b of f modulo X^8 - z: e = b backwards || z * b backwards. So coefficient l of a
+ * product a * b is the scalar product of a and the eight numbers from e + 7 - l on. */
+static void extend(
+    int16_t *restrict e, const int16_t *restrict f, const int16_t *zeta, const prime *q)
 {
     const int16_t p = q->p, p_inv = q->p_inv;
-    const int16_t zp = mul_lo(z, p_inv);
-    for (size_t l = 0; l < BLOCK; l++) {
-        w->e[l] = mont_mul(b[l], z, zp, p);
-        w->e[l + BLOCK] = b[l];
-        w->r[l] = 0;
-    }
-    for (size_t i = 0; i < BLOCK; i++) {
+    for (size_t b = 0; b < QUARTER; b += BLOCK) {
+        const int16_t z =
+            (int16_t)((b & BLOCK) == 0 ? zeta[b / (2 * BLOCK)] : -zeta[b / (2 * BLOCK)]);
+        const int16_t zp = mul_lo(z, p_inv);
         for (size_t l = 0; l < BLOCK; l++) {
-            w->r[l] += (int32_t)a[i] * w->e[BLOCK + l - i];
+            e[2 * b + BLOCK - 1 - l] = f[b + l];
+            e[2 * b + 2 * BLOCK - 1 - l] = f[b + l];
+        }
+        multiply(e + 2 * b + BLOCK, BLOCK, z, zp, p);
+    }
+}
+
+/* sum += the products of blocks. |f|, |b| <= 2784, |z * b| < 2904: |r| <= 8 * 2784 * 2904 < 2^26, and
+ * a term of the sum is at most 2^26 / 2^16 + p/2 + 1 < 3810; four terms stay below 2^14. */
+static void blocks_add(int16_t *restrict sum, const int16_t *restrict f, const int16_t *restrict e,
+    int32_t *restrict r, const prime *q)
+{
+    const int16_t p = q->p, p_inv = q->p_inv;
+    for (size_t b = 0; b < QUARTER; b += BLOCK) {
+        for (size_t l = 0; l < BLOCK; l++) {
+            const int16_t *row = e + 2 * b + BLOCK - 1 - l;
+            int32_t t = 0;
+            KEEP_LOOP
+            for (size_t i = 0; i < BLOCK; i++) {
+                t += (int32_t)f[b + i] * row[i];
+            }
+            r[b + l] = t;
         }
     }
-    for (size_t l = 0; l < BLOCK; l++) {
-        int16_t hi = (int16_t)(w->r[l] >> 16);
-        int16_t lo = (int16_t)w->r[l];
-        sum[l] = add(sum[l], sub(hi, mul_hi(mul_lo(lo, p_inv), p)));
+    for (size_t n = 0; n < QUARTER; n++) {
+        int16_t hi = (int16_t)(r[n] >> 16);
+        int16_t lo = (int16_t)r[n];
+        sum[n] = add(sum[n], sub(hi, mul_hi(mul_lo(lo, p_inv), p)));
     }
 }
 
@@ -144,55 +199,46 @@ void pqi_saber_sum_clear(pqi_saber_sum *w)
 
 void pqi_saber_sum_add(pqi_saber_sum *w, const int16_t *a, const uint8_t *s)
 {
-    block_work bw;
-    for (size_t n = 0; n < 4; n++) {
+    int32_t r[QUARTER];
+    for (size_t n = 0; n < 8; n++) {
         const prime *q = &pqi_saber_primes[n & 1u];
-        const size_t h = n >> 1;
-        int16_t *sum = w->sum[n & 1u] + HALF * h;
-        const int16_t *zeta = q->zeta + 16 + 8 * h;
-        transform(w->f, a, h, q);
-        transform_small(w->g, s, h, q);
-        for (size_t b = 0; b < HALF; b += 2 * BLOCK) {
-            const int16_t z = *zeta++;
-            block_add(sum + b, w->f + b, w->g + b, z, q, &bw);
-            block_add(sum + b + BLOCK, w->f + b + BLOCK, w->g + b + BLOCK, (int16_t)-z, q, &bw);
-        }
+        const size_t quarter = n >> 1;
+        transform_small(w->f, s, quarter, q);
+        extend(w->e, w->f, q->zeta + 16 + 4 * quarter, q);
+        transform(w->f, a, quarter, q);
+        blocks_add(w->sum[n & 1u] + QUARTER * quarter, w->f, w->e, r, q);
     }
-    pqi_wipe(&bw, sizeof bw);
+    pqi_wipe(r, sizeof r);
 }
 
-/* One layer of the inverse, Gentleman-Sande: doubles the bound of sums, products are < MONT. */
-static inline void inv_layer(int16_t *c, const size_t len, const prime *q)
+/* One layer of the inverse, Gentleman-Sande: doubles the bound of sums, products are < MONT. The
+ * constants are those of the transform backwards, negated. */
+static void inv_layer(int16_t *c, size_t len, const prime *q)
 {
     const int16_t p = q->p, p_inv = q->p_inv;
-    const int16_t *zeta = q->zeta + PQI_SABER_N / len - 1; /* the constants backwards, negated */
-    for (size_t start = 0; start < PQI_SABER_N; start += 2 * len) {
+    const int16_t *zeta = q->zeta + PQI_SABER_N / len - 1;
+    for (int16_t *end = c + PQI_SABER_N; c != end; c += 2 * len) {
         const int16_t z = *zeta--;
         const int16_t zp = mul_lo(z, p_inv);
-        for (size_t j = start; j < start + len; j++) {
+        for (size_t j = 0; j < len; j++) {
             int16_t t = c[j];
             c[j] = add(t, c[j + len]);
-            c[j + len] = mont_mul(sub(c[j + len], t), z, zp, p);
+            c[j + len] = sub(c[j + len], t);
         }
+        multiply(c + len, len, z, zp, p);
     }
 }
 
 /* The inverse transform; the factor 2^-16 of the products is taken out as well. Out: < MONT. */
 static void inverse(int16_t *c, const prime *q)
 {
-    const int16_t p = q->p, z = q->scale;
-    const int16_t zp = mul_lo(z, q->p_inv);
-    /* Sums: 2784 * 2^3 = 22272, then 2784 * 2^2. */
-    reduce(c, PQI_SABER_N, q);
-    inv_layer(c, 8, q);
-    inv_layer(c, 16, q);
-    inv_layer(c, 32, q);
-    reduce(c, PQI_SABER_N, q);
-    inv_layer(c, 64, q);
-    inv_layer(c, 128, q);
-    for (size_t i = 0; i < PQI_SABER_N; i++) {
-        c[i] = mont_mul(c[i], z, zp, p);
+    for (size_t len = BLOCK; len < PQI_SABER_N; len <<= 1) {
+        if (len == BLOCK || len == 64) { /* sums: 2784 * 2^3 = 22272, then 2784 * 2^2 */
+            reduce(c, PQI_SABER_N, q);
+        }
+        inv_layer(c, len, q);
     }
+    multiply(c, PQI_SABER_N, q->scale, mul_lo(q->scale, q->p_inv), q->p);
 }
 
 void pqi_saber_sum_get(uint16_t *out, pqi_saber_sum *w)

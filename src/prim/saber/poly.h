@@ -24,11 +24,11 @@
 
 /* poly.c: sums of products a * s. */
 
-/* Work area of a sum. The transforms are made for one prime and one half of the polynomial at a
+/* Work area of a sum. The transforms are made for one prime and one quarter of the polynomial at a
  * time, so that only the sum itself is held whole. */
 typedef struct pqi_saber_sum {
-    int16_t f[PQI_SABER_N / 2]; /* half of the transform of a, then of s: */
-    int16_t g[PQI_SABER_N / 2];
+    int16_t f[PQI_SABER_N / 4];  /* a quarter of the transform of s, then of a */
+    int16_t e[PQI_SABER_N / 2];  /* that of s, made ready for products of blocks */
     int16_t sum[2][PQI_SABER_N]; /* transforms of the sum, one for each prime */
 } pqi_saber_sum;
 

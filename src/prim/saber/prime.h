@@ -46,7 +46,7 @@ static inline int16_t mont_mul(int16_t a, int16_t z, int16_t zp, int16_t p)
 /* Any a to at most 2784 (2720 for 5441): the centred range, by exhaustion in the tests. */
 static inline int16_t barrett(int16_t a, int16_t v, int16_t p)
 {
-    int16_t t = (int16_t)((mul_hi(a, v) + 1024) >> 11);
+    int16_t t = (int16_t)(add(mul_hi(a, v), 1024) >> 11); /* |a * v / 2^16| <= 12334 */
     return sub(a, mul_lo(t, p));
 }
 

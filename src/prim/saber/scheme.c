@@ -22,7 +22,7 @@
 #define SUM_LEN (sizeof(uint16_t) * PQI_SABER_N)
 
 _Static_assert(sizeof(pqi_saber_work) % 8 == 0, "the secrets follow without a gap");
-_Static_assert(sizeof(pqi_saber_work) == 216 + 512 + 512 + 1024 + 128, "tmp as documented");
+_Static_assert(sizeof(pqi_saber_work) == 216 + 512 + 128 + 256 + 1024 + 128, "tmp as documented");
 _Static_assert(SUM_LEN <= POLY_Q + POLY_P, "k sums fit the secret key");
 _Static_assert(POLY_P <= SUM_LEN && 32 * 10 <= SUM_LEN, "pieces and noise fit w->a");
 
