@@ -15,8 +15,9 @@ static json_t *sizes(const pqi_algs *algs)
     for (size_t i = 0; i < algs->n_kems; i++) {
         const pqi_kem *k = algs->kems[i];
         (void)json_array_append_new(
-            list, json_pack("{s:s, s:i, s:i, s:i, s:i}", "algorithm", k->name, "pk", (int)k->pk_len,
-                      "sk", (int)k->sk_len, "ct", (int)k->ct_len, "tmp", (int)k->tmp_len));
+            list, json_pack("{s:s, s:i, s:i, s:i, s:i, s:b}", "algorithm", k->name, "pk",
+                      (int)k->pk_len, "sk", (int)k->sk_len, "ct", (int)k->ct_len, "tmp",
+                      (int)k->tmp_len, "standard", (k->flags & PQI_ALG_NOT_STANDARD) == 0));
     }
     for (size_t i = 0; i < algs->n_sigs; i++) {
         const pqi_sig *s = algs->sigs[i];
@@ -27,16 +28,23 @@ static json_t *sizes(const pqi_algs *algs)
     return list;
 }
 
+/* Behind the sizes of an algorithm that is no standard. */
+static const char *remark(uint32_t flags)
+{
+    return (flags & PQI_ALG_NOT_STANDARD) != 0 ? "  not standardised" : "";
+}
+
 static void print_sizes(const pqi_algs *algs)
 {
     printf("\n%-20s %8s %8s %8s\n", "bytes", "pk", "sk", "ct|sig");
     for (size_t i = 0; i < algs->n_kems; i++) {
         const pqi_kem *k = algs->kems[i];
-        printf("%-20s %8u %8u %8u\n", k->name, k->pk_len, k->sk_len, k->ct_len);
+        printf("%-20s %8u %8u %8u%s\n", k->name, k->pk_len, k->sk_len, k->ct_len, remark(k->flags));
     }
     for (size_t i = 0; i < algs->n_sigs; i++) {
         const pqi_sig *s = algs->sigs[i];
-        printf("%-20s %8u %8u %8u\n", s->name, s->pk_len, s->sk_len, s->sig_len);
+        printf(
+            "%-20s %8u %8u %8u%s\n", s->name, s->pk_len, s->sk_len, s->sig_len, remark(s->flags));
     }
 }
 

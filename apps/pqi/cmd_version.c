@@ -19,9 +19,10 @@ static const char *compiler(void)
 #endif
 }
 
-static json_t *marked(const char *name, unsigned flags)
+/* Behind the name of an algorithm that is no standard. */
+static const char *remark(uint32_t flags)
 {
-    return json_sprintf("%s%s", name, pqi_alg_mark(flags));
+    return (flags & PQI_ALG_NOT_STANDARD) != 0 ? " (not standardised)" : "";
 }
 
 static pqi_cli_exit print_json(const pqi_algs *a)
@@ -29,18 +30,26 @@ static pqi_cli_exit print_json(const pqi_algs *a)
     json_t *suites = json_array();
     json_t *kems = json_array();
     json_t *sigs = json_array();
+    json_t *odd = json_array();
     for (size_t i = 0; i < a->n_suites; i++) {
         (void)json_array_append_new(suites, marked(a->suites[i]->name, a->suites[i]->flags));
     }
     for (size_t i = 0; i < a->n_kems; i++) {
-        (void)json_array_append_new(kems, marked(a->kems[i]->name, a->kems[i]->flags));
+        (void)json_array_append_new(kems, json_string(a->kems[i]->name));
+        if (*remark(a->kems[i]->flags) != '\0') {
+            (void)json_array_append_new(odd, json_string(a->kems[i]->name));
+        }
     }
     for (size_t i = 0; i < a->n_sigs; i++) {
-        (void)json_array_append_new(sigs, marked(a->sigs[i]->name, a->sigs[i]->flags));
+        (void)json_array_append_new(sigs, json_string(a->sigs[i]->name));
+        if (*remark(a->sigs[i]->flags) != '\0') {
+            (void)json_array_append_new(odd, json_string(a->sigs[i]->name));
+        }
     }
-    return pqi_cli_print_json(json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "version",
-        PQI_VERSION, "compiler", compiler(), "openssl", OpenSSL_version(OPENSSL_VERSION), "classic",
-        a->classic->name, "suites", suites, "kems", kems, "signatures", sigs));
+    return pqi_cli_print_json(
+        json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "version", PQI_VERSION, "compiler",
+            compiler(), "openssl", OpenSSL_version(OPENSSL_VERSION), "classic", a->classic->name,
+            "suites", suites, "kems", kems, "signatures", sigs, "not_standardised", odd));
 }
 
 static void print_text(const pqi_algs *a)
@@ -53,10 +62,10 @@ static void print_text(const pqi_algs *a)
         printf("%-12s %04x %s%s\n", "suite", s->id, s->name, pqi_alg_mark(s->flags));
     }
     for (size_t i = 0; i < a->n_kems; i++) {
-        printf("%-12s %s%s\n", "kem", a->kems[i]->name, pqi_alg_mark(a->kems[i]->flags));
+        printf("%-12s %s%s\n", "kem", a->kems[i]->name, remark(a->kems[i]->flags));
     }
     for (size_t i = 0; i < a->n_sigs; i++) {
-        printf("%-12s %s%s\n", "signature", a->sigs[i]->name, pqi_alg_mark(a->sigs[i]->flags));
+        printf("%-12s %s%s\n", "signature", a->sigs[i]->name, remark(a->sigs[i]->flags));
     }
 }
 

@@ -72,6 +72,16 @@ import json, sys
 v = json.load(open(sys.argv[1]))
 assert v["kems"] and v["signatures"] and v["suites"] and v["version"]' "$out" 2>>"$err"
 result $? "version --json is JSON with the algorithms"
+run 0 version --json && python3 -c '
+import json, sys
+v = json.load(open(sys.argv[1]))
+assert v["not_standardised"] == ["LightSaber", "Saber", "FireSaber"], v' "$out" 2>>"$err" &&
+    run 0 version && [ "$(grep -c '^kem .*Saber (not standardised)$' "$out")" = 3 ] &&
+    ! grep 'ML-KEM.*not standardised' "$out"
+result $? "version marks what is not standardised"
+run 0 bench --seconds 0.01 --filter LightSaber &&
+    grep -q '^LightSaber .*not standardised$' "$out" && ! grep 'ML-KEM.*not standardised' "$out"
+result $? "bench marks what is not standardised"
 run 0 bench --json --seconds 0.01 --filter ML-KEM-768 && python3 -c '
 import json, sys
 v = json.load(open(sys.argv[1]))

@@ -456,8 +456,12 @@ static void test_kem_faults(void **state)
         pqi_algs b = a;
         b.kems = one;
         b.n_kems = 1;
+        /* SABER has no invalid public key: a check that takes all is right there */
+        const bool checks_pk = (k.flags & PQI_ALG_NOT_STANDARD) == 0;
         for (fault f = KEM_PK_BIT; f <= KEM_ERROR; f++) {
-            expect_caught(&b, k.name, f, 0);
+            if (f != KEM_PK_TAKES_ALL || checks_pk) {
+                expect_caught(&b, k.name, f, 0);
+            }
         }
     }
 }

@@ -90,8 +90,8 @@ static void layer(int16_t *c, size_t len, const int16_t *zeta, const prime *q)
  * 4096 + 5 * MONT = 24986. Out: centred. */
 static void layers(int16_t *c, size_t n, const prime *q)
 {
-    for (size_t len = QUARTER / 2; len >= BLOCK; len >>= 1) {
-        layer(c, len, q->zeta + (128 + 32 * n) / len, q);
+    for (size_t len = QUARTER / 2, k = 4; len >= BLOCK; len >>= 1, k <<= 1) {
+        layer(c, len, q->zeta + k + (n * k >> 2), q);
     }
     reduce(c, QUARTER, q);
 }
@@ -213,10 +213,9 @@ void pqi_saber_sum_add(pqi_saber_sum *w, const int16_t *a, const uint8_t *s)
 
 /* One layer of the inverse, Gentleman-Sande: doubles the bound of sums, products are < MONT. The
  * constants are those of the transform backwards, negated. */
-static void inv_layer(int16_t *c, size_t len, const prime *q)
+static void inv_layer(int16_t *c, size_t len, const int16_t *zeta, const prime *q)
 {
     const int16_t p = q->p, p_inv = q->p_inv;
-    const int16_t *zeta = q->zeta + PQI_SABER_N / len - 1;
     for (int16_t *end = c + PQI_SABER_N; c != end; c += 2 * len) {
         const int16_t z = *zeta--;
         const int16_t zp = mul_lo(z, p_inv);
@@ -232,11 +231,11 @@ static void inv_layer(int16_t *c, size_t len, const prime *q)
 /* The inverse transform; the factor 2^-16 of the products is taken out as well. Out: < MONT. */
 static void inverse(int16_t *c, const prime *q)
 {
-    for (size_t len = BLOCK; len < PQI_SABER_N; len <<= 1) {
+    for (size_t len = BLOCK, k = 32; len < PQI_SABER_N; len <<= 1, k >>= 1) {
         if (len == BLOCK || len == 64) { /* sums: 2784 * 2^3 = 22272, then 2784 * 2^2 */
             reduce(c, PQI_SABER_N, q);
         }
-        inv_layer(c, len, q);
+        inv_layer(c, len, q->zeta + k - 1, q);
     }
     multiply(c, PQI_SABER_N, q->scale, mul_lo(q->scale, q->p_inv), q->p);
 }
