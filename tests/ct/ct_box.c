@@ -123,7 +123,7 @@ typedef struct keys {
 
 static int make_keys(const pqi_suite *s, keys *k)
 {
-    uint8_t seed[64];
+    uint8_t seed[PQI_KEM_MAX_SEED];
     memset(seed, 0x42, sizeof seed);
     memset(k->x_sk, 0x24, sizeof k->x_sk);
     PQI_SECRET(seed, sizeof seed);
@@ -193,8 +193,10 @@ int main(void)
 {
     pqi_algs a;
     pqi_algs_all(&a, &test_table);
-    int bad = box(&a, &pqi_suite_0001) + box(&a, &pqi_suite_0002) + box(&a, &pqi_suite_0004);
-    bad += gate(&a);
+    int bad = gate(&a);
+    for (size_t i = 0; i < a.n_suites; i++) {
+        bad += box(&a, a.suites[i]);
+    }
     (void)puts(bad == 0 ? "ct_box: ok" : "ct_box: wrong answer");
     return bad != 0;
 }

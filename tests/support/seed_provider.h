@@ -6,7 +6,7 @@
 
 #include <pqi/provider.h>
 
-#define SEED_KEYS_MAX 16u
+#define SEED_KEYS_MAX 32u
 
 typedef struct seed_key {
     pqi_key key;

@@ -48,4 +48,41 @@ static void seeds(void **state)
     seed("manifest", "one_root", (pqi_cspan){buf, n});
 }
 
-PQI_TEST_MAIN(cmocka_unit_test(seeds))
+/* Certificates of the algorithms whose numbers and lengths are unlike those of the fixture. */
+static void odd_certificate(const char *name, uint32_t kem, int32_t sig, uint32_t suites)
+{
+    static pqi_key next = 200;
+    fx *f = jx_get()->f;
+    const pqi_key kem_key = next++, sig_key = next++;
+    seed_provider_add(&f->sp, kem_key, PQI_KEY_KEM, (int32_t)kem, 0x77);
+    seed_provider_add(&f->sp, sig_key, PQI_KEY_SIG, sig, 0x78);
+    pqi_cert c = fx_cert_fields(f);
+    c.kem_alg = kem;
+    c.kem_pk = fx_pk(f, kem_key);
+    c.sig_alg = sig;
+    c.sig_pk = fx_pk(f, sig_key);
+    c.suites = suites;
+    size_t n = 0;
+    assert_int_equal(
+        pqi_cert_build(&f->algs, f->p, FX_ISSUER, &c, (pqi_span){buf, sizeof buf}, &n), PQI_OK);
+    const pqi_cspan bytes = {buf, n};
+    pqi_cert got;
+    const pqi_now now = {0, 0, c.valid_from_epoch};
+    assert_int_equal(pqi_cert_decode(&f->algs, bytes, &got), PQI_OK);
+    assert_int_equal(pqi_cert_verify(&f->algs, &got, &f->manifest, &now, f->tmp), PQI_OK);
+    assert_int_equal(got.kem_alg, kem);
+    assert_int_equal(got.sig_alg, sig);
+    seed("cert", name, bytes);
+    char of_inspect[32];
+    (void)snprintf(of_inspect, sizeof of_inspect, "cert_%s", name);
+    seed("inspect", of_inspect, bytes);
+}
+
+static void odd_certificates(void **state)
+{
+    (void)state;
+    odd_certificate("saber", PQI_KEM_ID_SABER, PQI_SIG_ID_ML_DSA_44, 0x40);
+    odd_certificate("x_wing", PQI_KEM_ID_ML_KEM_768, PQI_SIG_ID_ML_DSA_44, 0x12);
+}
+
+PQI_TEST_MAIN(cmocka_unit_test(seeds), cmocka_unit_test(odd_certificates))
