@@ -110,6 +110,7 @@ talk() { # WHAT: pump to control and back
 # NAME | options | words that device status prints | extra option of the CA
 "$pqi" version >"$tmp/version"
 while IFS='|' read -r name options kem sig extra; do
+    # shellcheck disable=SC2086 # words
     new_fleet "$name" $options $extra
     enrol pump "$options"
     enrol control "$options"
