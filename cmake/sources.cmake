@@ -57,11 +57,18 @@ set(PQI_CORE_SOURCES
     src/prim/saber/poly.c
     src/prim/saber/saber.c
     src/prim/saber/scheme.c
+    src/prim/falcon/babai.c
+    src/prim/falcon/bezout.c
     src/prim/falcon/codec.c
     src/prim/falcon/falcon.c
     src/prim/falcon/falcon_verify.c
+    src/prim/falcon/fixed.c
+    src/prim/falcon/gauss.c
     src/prim/falcon/hash.c
+    src/prim/falcon/keygen.c
     src/prim/falcon/modq.c
+    src/prim/falcon/ntru.c
+    src/prim/falcon/rns.c
     src/prim/falcon/verify.c
 )
 
