@@ -38,19 +38,19 @@ extern "C" {
 
 /* Bytes of `tmp`; the same values stand in the descriptors. */
 #define PQI_FALCON512_KEYGEN_TMP  16384u
-#define PQI_FALCON512_SIGN_TMP    40960u
+#define PQI_FALCON512_SIGN_TMP    23424u
 #define PQI_FALCON512_VERIFY_TMP  2400u
 #define PQI_FALCON1024_KEYGEN_TMP 32768u
-#define PQI_FALCON1024_SIGN_TMP   81920u
+#define PQI_FALCON1024_SIGN_TMP   45952u
 #define PQI_FALCON1024_VERIFY_TMP 4448u
 
 /* Bytes of an expanded private key and of `tmp` to make one and to sign with one. */
-#define PQI_FALCON512_EXPANDED           57344u
-#define PQI_FALCON512_EXPAND_TMP         40960u
-#define PQI_FALCON512_SIGN_EXPANDED_TMP  40960u
-#define PQI_FALCON1024_EXPANDED          122880u
-#define PQI_FALCON1024_EXPAND_TMP        81920u
-#define PQI_FALCON1024_SIGN_EXPANDED_TMP 81920u
+#define PQI_FALCON512_EXPANDED           38152u
+#define PQI_FALCON512_EXPAND_TMP         23424u
+#define PQI_FALCON512_SIGN_EXPANDED_TMP  23424u
+#define PQI_FALCON1024_EXPANDED          80136u
+#define PQI_FALCON1024_EXPAND_TMP        45952u
+#define PQI_FALCON1024_SIGN_EXPANDED_TMP 45952u
 
 typedef enum pqi_falcon_format {
     PQI_FALCON_COMPRESSED = 1, /* shortest; the length varies */

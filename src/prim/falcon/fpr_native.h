@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * fpr.h with the processor's double. Only for files compiled where PQI_FPR_HAVE_NATIVE is defined.
+ * Multiplication and addition must not be contracted: the build says -ffp-contract=off, and
+ * fpr_native_trusted() tries it. */
+#ifndef PQI_PRIM_FALCON_FPR_NATIVE_H
+#define PQI_PRIM_FALCON_FPR_NATIVE_H
+
+#include "base/mem.h"
+
+#include <stdbool.h>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+#if defined(__clang__)
+#pragma STDC FP_CONTRACT OFF
+#endif
+
+typedef double fpr;
+
+static inline uint64_t fpr_bits(fpr x)
+{
+    uint64_t u;
+    memcpy(&u, &x, sizeof u);
+    return u;
+}
+
+static inline fpr fpr_const(uint64_t bits)
+{
+    fpr x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static inline fpr fpr_add(fpr x, fpr y)
+{
+    return x + y;
+}
+
+static inline fpr fpr_sub(fpr x, fpr y)
+{
+    return x - y;
+}
+
+static inline fpr fpr_mul(fpr x, fpr y)
+{
+    return x * y;
+}
+
+static inline fpr fpr_div(fpr x, fpr y)
+{
+    return x / y;
+}
+
+static inline fpr fpr_neg(fpr x)
+{
+    return -x;
+}
+
+static inline fpr fpr_half(fpr x)
+{
+    return 0.5 * x;
+}
+
+static inline fpr fpr_sqrt(fpr x)
+{
+#if defined(__x86_64__)
+    __m128d v = _mm_set_sd(x);
+    return _mm_cvtsd_f64(_mm_sqrt_sd(v, v));
+#else
+    return vget_lane_f64(vsqrt_f64(vdup_n_f64(x)), 0);
+#endif
+}
+
+static inline fpr fpr_scaled(int64_t i, int e)
+{
+    return (double)i * fpr_const((uint64_t)(1023 + e) << 52);
+}
+
+static inline int64_t fpr_trunc(fpr x)
+{
+    return (int64_t)x;
+}
+
+static inline int64_t fpr_floor(fpr x)
+{
+    int64_t t = (int64_t)x;
+    return t - (int64_t)(fpr_bits(x - (double)t) >> 63); /* the difference is exact, 0 is +0 */
+}
+
+static inline uint64_t fpr_p63(fpr x)
+{
+    int64_t t = (int64_t)(x * 0x1p63);
+    return (uint64_t)t & ~(uint64_t)(t >> 63);
+}
+
+/* Whether this code, as it was compiled and on this thread now, rounds to nearest and does not
+ * contract. Every expectation fails under at least one other rounding mode:
+ *  up: 1 + 2^-53 stays 1; down: -1 - 2^-53 stays -1; to zero: 1 + 3 * 2^-53 becomes 1 + 2^-51. */
+static inline bool fpr_native_trusted(void)
+{
+    volatile double one = 1.0, eps = 0x1p-53, a = 1.0 + 0x1p-30, two = 2.0, three = 3.0;
+    double sq = a * a; /* 1 + 2^-29 + 2^-60, rounded to 1 + 2^-29 */
+    double prod = fpr_sub(fpr_mul(a, a), sq);
+    bool ok = fpr_bits(one + eps) == fpr_bits(1.0);
+    ok = ok && fpr_bits(-one - eps) == fpr_bits(-1.0);
+    ok = ok && fpr_bits(one + three * eps) == fpr_bits(1.0 + 0x1p-51);
+    ok = ok && fpr_bits(prod) == 0 && fpr_bits(a * a - (1.0 + 0x1p-29)) == 0;
+    ok = ok && fpr_bits(fpr_div(one, three)) == 0x3FD5555555555555u;
+    return ok && fpr_bits(fpr_sqrt(two)) == 0x3FF6A09E667F3BCDu;
+}
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * 64-bit products with 128-bit results, shifts and counts whose time depends on nothing, on 64-bit
+ * and on 32-bit machines. */
+#ifndef PQI_PRIM_FALCON_WIDE_H
+#define PQI_PRIM_FALCON_WIDE_H
+
+#include <stdint.h>
+
+#if defined(__SIZEOF_INT128__)
+__extension__ typedef unsigned __int128 pqi_falcon_u128;
+__extension__ typedef __int128 pqi_falcon_i128;
+#endif
+
+/* floor(a * b / 2^64), and the low half. */
+static inline uint64_t falcon_mul64(uint64_t *lo, uint64_t a, uint64_t b)
+{
+#if defined(__SIZEOF_INT128__)
+    pqi_falcon_u128 p = (pqi_falcon_u128)a * b;
+    *lo = (uint64_t)p;
+    return (uint64_t)(p >> 64);
+#else
+    uint32_t a0 = (uint32_t)a, a1 = (uint32_t)(a >> 32);
+    uint32_t b0 = (uint32_t)b, b1 = (uint32_t)(b >> 32);
+    uint64_t p00 = (uint64_t)a0 * b0;
+    uint64_t mid = (uint64_t)a1 * b0 + (p00 >> 32); /* at most 2^64 - 2^32 */
+    uint64_t low = (uint64_t)a0 * b1 + (uint32_t)mid;
+    *lo = low << 32 | (uint32_t)p00;
+    return (uint64_t)a1 * b1 + (mid >> 32) + (low >> 32);
+#endif
+}
+
+static inline uint64_t falcon_mulhi(uint64_t a, uint64_t b)
+{
+    uint64_t lo;
+    return falcon_mul64(&lo, a, b);
+}
+
+/* Leading zeros of x, 1 <= x < 2^64. The instruction where there is one; compilers replace the
+ * builtin by a table elsewhere, so there it is counted. */
+static inline unsigned falcon_clz(uint64_t x)
+{
+#if defined(__x86_64__) || defined(__aarch64__)
+    return (unsigned)__builtin_clzll(x);
+#elif defined(__ARM_FEATURE_CLZ)
+    uint32_t hi = (uint32_t)(x >> 32);
+    uint32_t empty = ((hi | (0u - hi)) >> 31) - 1u; /* all ones if hi == 0 */
+    return (unsigned)__builtin_clz(hi | ((uint32_t)x & empty)) + (empty & 32u);
+#else
+    unsigned n = 0;
+    for (unsigned step = 32; step != 0; step >>= 1) {
+        uint64_t top = x >> (64 - step);
+        unsigned empty = (unsigned)(((top | (0 - top)) >> 63) ^ 1u);
+        n += empty * step;
+        x <<= empty * step;
+    }
+    return n;
+#endif
+}
+
+/* x >> n and x << n, n < 64. On 32-bit machines the compiler may branch on n >= 32. */
+static inline uint64_t falcon_shr(uint64_t x, unsigned n)
+{
+#if UINTPTR_MAX > 0xFFFFFFFFu
+    return x >> n;
+#else
+    uint64_t far = 0u - (uint64_t)(n >> 5);
+    x ^= (x ^ (x >> 32)) & far;
+    return x >> (n & 31u);
+#endif
+}
+
+static inline uint64_t falcon_shl(uint64_t x, unsigned n)
+{
+#if UINTPTR_MAX > 0xFFFFFFFFu
+    return x << n;
+#else
+    uint64_t far = 0u - (uint64_t)(n >> 5);
+    x ^= (x ^ (x << 32)) & far;
+    return x << (n & 31u);
+#endif
+}
+
+#endif
