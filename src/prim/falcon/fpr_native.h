@@ -88,7 +88,8 @@ static inline int64_t fpr_trunc(fpr x)
 static inline int64_t fpr_floor(fpr x)
 {
     int64_t t = (int64_t)x;
-    return t - (int64_t)(fpr_bits(x - (double)t) >> 63); /* the difference is exact, 0 is +0 */
+    double part = x - (double)t + 0.0; /* exact; the sum makes -0 of x = -0 positive */
+    return t - (int64_t)(fpr_bits(part) >> 63);
 }
 
 static inline uint64_t fpr_p63(fpr x)
