@@ -20,11 +20,12 @@ static union {
 
 static const pqi_falcon_backend *chosen;
 
-const pqi_falcon_backend *__real_pqi_falcon_pick(void);
-const pqi_falcon_backend *__wrap_pqi_falcon_pick(void);
-const pqi_falcon_backend *__wrap_pqi_falcon_pick(void)
+const pqi_falcon_backend *real_pick(void) __asm__("__real_pqi_falcon_pick");
+const pqi_falcon_backend *wrap_pick(void) __asm__("__wrap_pqi_falcon_pick");
+
+const pqi_falcon_backend *wrap_pick(void)
 {
-    return chosen != NULL ? chosen : __real_pqi_falcon_pick();
+    return chosen != NULL ? chosen : real_pick();
 }
 
 /* One count of the response file, and the signature in it as falcon.h has it. */

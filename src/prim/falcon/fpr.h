@@ -13,7 +13,8 @@
  *   fpr_of(i)           i
  *   fpr_floor, fpr_trunc  towards minus infinity, towards zero; |x| < 2^62
  *   fpr_p63(x)          trunc(x * 2^63), 0 if x < 0; x < 1
- *   fpr_const(bits)     the number with these bits */
+ *   fpr_const(bits)     the number with these bits; fpr_bits(x) the other way
+ *   fpr_word(p)         the int64_t that fft.h left at p */
 #ifndef PQI_PRIM_FALCON_FPR_H
 #define PQI_PRIM_FALCON_FPR_H
 

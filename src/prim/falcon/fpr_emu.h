@@ -27,6 +27,11 @@ static inline fpr fpr_const(uint64_t bits)
     return bits;
 }
 
+static inline int64_t fpr_word(const fpr *p)
+{
+    return (int64_t)*p;
+}
+
 /* 1 if x != 0. */
 static inline uint64_t fpr_some(uint64_t x)
 {

@@ -5,8 +5,6 @@
 #ifndef PQI_PRIM_FALCON_FPR_NATIVE_H
 #define PQI_PRIM_FALCON_FPR_NATIVE_H
 
-#include "base/mem.h"
-
 #include <stdbool.h>
 
 #if defined(__x86_64__)
@@ -21,18 +19,27 @@
 
 typedef double fpr;
 
+typedef union fpr_pun {
+    uint64_t bits;
+    double value;
+} fpr_pun;
+
 static inline uint64_t fpr_bits(fpr x)
 {
-    uint64_t u;
-    memcpy(&u, &x, sizeof u);
-    return u;
+    return (fpr_pun){.value = x}.bits;
 }
 
 static inline fpr fpr_const(uint64_t bits)
 {
-    fpr x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
+    return (fpr_pun){.bits = bits}.value;
+}
+
+/* The builtin is a load also where the library is compiled without a hosted memcpy. */
+static inline int64_t fpr_word(const fpr *p)
+{
+    int64_t v;
+    __builtin_memcpy(&v, p, sizeof v);
+    return v;
 }
 
 static inline fpr fpr_add(fpr x, fpr y)

@@ -3,6 +3,8 @@
  * vector code of the loops. */
 #include "prim/falcon/prng.h"
 
+#include "base/mem.h"
+
 #define LANES 8u
 
 static inline uint32_t rotl(uint32_t x, unsigned n)
@@ -30,24 +32,28 @@ static inline void quarter(
     }
 }
 
-/* Word w of the state of block b, before the rounds. */
-static uint32_t first(const pqi_falcon_prng *p, unsigned w, unsigned b)
+/* Adds the state before the rounds. */
+static void mix_in(const pqi_falcon_prng *p, uint32_t *x)
 {
     static const uint32_t sigma[4] = {0x61707865, 0x3320646E, 0x79622D32, 0x6B206574};
-    if (w < 4) {
-        return sigma[w];
+    for (unsigned w = 0; w < 14; w++) {
+        uint32_t v = w < 4 ? sigma[w] : p->key[w - 4];
+        for (unsigned b = 0; b < LANES; b++) {
+            x[w * LANES + b] += v;
+        }
     }
-    uint64_t count = p->count + b;
-    uint32_t mask = w == 14 ? (uint32_t)count : w == 15 ? (uint32_t)(count >> 32) : 0;
-    return p->key[w - 4] ^ mask;
+    for (unsigned b = 0; b < LANES; b++) {
+        uint64_t count = p->count + b;
+        x[14 * LANES + b] += p->key[10] ^ (uint32_t)count;
+        x[15 * LANES + b] += p->key[11] ^ (uint32_t)(count >> 32);
+    }
 }
 
 void pqi_falcon_prng_refill(pqi_falcon_prng *p)
 {
     uint32_t *x = p->block;
-    for (unsigned i = 0; i < 16 * LANES; i++) {
-        x[i] = first(p, i / LANES, i % LANES);
-    }
+    memset(x, 0, sizeof p->block);
+    mix_in(p, x);
     for (unsigned round = 0; round < 10; round++) {
         for (unsigned j = 0; j < 4; j++) {
             quarter(x + 8 * j, x + 8 * (j + 4), x + 8 * (j + 8), x + 8 * (j + 12));
@@ -57,9 +63,7 @@ void pqi_falcon_prng_refill(pqi_falcon_prng *p)
                 x + 8 * (12 + (j + 3) % 4));
         }
     }
-    for (unsigned i = 0; i < 16 * LANES; i++) {
-        x[i] += first(p, i / LANES, i % LANES);
-    }
+    mix_in(p, x);
     p->count += LANES;
     p->at = 0;
 }

@@ -239,25 +239,30 @@ static void leave(const walk *k, size_t m)
     }
 }
 
-/* The node for m = 2, whose children are the leaves: 1/sigma of the right one, l, 1/sigma of the
- * left one (Algorithm 9, step 3). */
-static void leaf_node(walk *k, fpr node[3])
+/* The node for m = 2, whose children are the leaves. */
+typedef struct twig {
+    fpr right, l, left; /* 1/sigma of the right leaf, l, 1/sigma of the left one */
+} twig;
+
+/* Computed as Algorithm 9, step 3 has it. */
+static twig get_twig(walk *k)
 {
     fpr d11;
     if (k->tree != NULL) {
-        memcpy(node, k->tree, 3 * sizeof(fpr));
+        const fpr *node = k->tree;
         k->tree += 3;
-        return;
+        return (twig){node[0], node[1], node[2]};
     }
     fpr *d = node_of(k, 2);
     decompose(d, &d11, 1);
-    node[0] = fpr_mul(fpr_sqrt(d11), k->inv_sigma);
-    node[1] = d[1];
-    node[2] = fpr_mul(fpr_sqrt(d[0]), k->inv_sigma);
+    twig v = {fpr_mul(fpr_sqrt(d11), k->inv_sigma), d[1], fpr_mul(fpr_sqrt(d[0]), k->inv_sigma)};
     if (k->out != NULL) {
-        memcpy(k->out, node, 3 * sizeof(fpr));
+        k->out[0] = v.right;
+        k->out[1] = v.l;
+        k->out[2] = v.left;
         k->out += 3;
     }
+    return v;
 }
 
 /* z modulo q in -6145..6145, |z| < 2^20; 174746 = round(2^31 / q). */
@@ -279,23 +284,22 @@ static inline fpr draw(const walk *k, fpr mu, fpr isigma, size_t at)
 static void leaf(walk *k, size_t at)
 {
     size_t n = k->n;
-    fpr node[3];
-    leaf_node(k, node);
+    twig v = get_twig(k);
     if (k->t == NULL) {
         return;
     }
     fpr *p = pair_of(k, 2);
     cplx t1 = {p[2], p[3]}, z1;
-    z1.re = draw(k, t1.re, node[0], at + n / 4);
-    z1.im = draw(k, t1.im, node[0], at + n / 4 + n / 2);
+    z1.re = draw(k, t1.re, v.right, at + n / 4);
+    z1.im = draw(k, t1.im, v.right, at + n / 4 + n / 2);
     cplx d = cplx_sub(t1, z1);
-    fpr l = fpr_mul(node[1], FPR_SQRT_HALF); /* l10 = l * (1 + i) / sqrt(2) */
+    fpr l = fpr_mul(v.l, FPR_SQRT_HALF); /* l10 = l * (1 + i) / sqrt(2) */
     fpr mu_re = fpr_add(p[0], fpr_mul(fpr_sub(d.re, d.im), l));
     fpr mu_im = fpr_add(p[1], fpr_mul(fpr_add(d.re, d.im), l));
     p[2] = z1.re;
     p[3] = z1.im;
-    p[0] = draw(k, mu_re, node[2], at);
-    p[1] = draw(k, mu_im, node[2], at + n / 2);
+    p[0] = draw(k, mu_re, v.left, at);
+    p[1] = draw(k, mu_im, v.left, at + n / 2);
 }
 
 /* All leaves below one child of the root; `up` asks for the merged result at pair_of(n / 2). */
@@ -323,13 +327,11 @@ static void walk_tree(walk *k, bool up)
     }
 }
 
-/* Fixed point to fpr, in place; memcpy because the words change their type. */
+/* Fixed point to fpr, in place. */
 static void convert(fpr *a, size_t n, int scale)
 {
     for (size_t i = 0; i < n; i++) {
-        int64_t v;
-        memcpy(&v, &a[i], sizeof v);
-        a[i] = fpr_scaled(v, -scale);
+        a[i] = fpr_scaled(fpr_word(&a[i]), -scale);
     }
 }
 
