@@ -67,6 +67,7 @@ set(PQI_CORE_SOURCES
     src/prim/falcon/fft.c
     src/prim/falcon/prng.c
     src/prim/falcon/roots.c
+    src/prim/falcon/round3.c
     src/prim/falcon/sample_emu.c
     src/prim/falcon/sample_native.c
     src/prim/falcon/sign.c

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The quotient k = (F f* + G g*) / (f f* + g g*) is found some bits at a time from the top: each
+ * The quotient k = (F f* + G g*) / (f f* + g g*) is found STEP bits at a time from the top: each
  * round takes fixed-point approximations of F and G, rounds k, and subtracts k f 2^s and k g 2^s
  * (T. Pornin, "Improved Key Pair Generation for Falcon, BAT and Hawk", eprint 2023/290). Number and
  * shifts of the rounds depend on the degree only. */
@@ -8,23 +8,14 @@
 #include "ct/ct.h"
 #include "prim/falcon/fixed.h"
 
-#define MAX_STEP 22u
-#define WINDOW   16u /* words in which the top of f may lie */
-#define MIN_NTT  5u  /* log2 of the least degree whose products go through transforms */
+#define STEP   22u /* bits of k in one round */
+#define WINDOW 16u /* words in which the top of f may lie */
 
-/* Bits of k in one round. Few roots of high powers differ most in size (by 2^30 and more for m = 4,
- * with one chance in twenty); there the lowest bits of the approximation count. */
-static uint32_t step(unsigned logm)
-{
-    static const uint8_t bits[5] = {0, MAX_STEP, 12, 16, 20};
-    return logm < 5 ? bits[logm] : MAX_STEP;
-}
-
-/* Bits after the point of F and k. |k| < 2^step, so coefficients of F 2^-s are below 2^step times
+/* Bits after the point of F and k. |k| < 2^STEP, so coefficients of F 2^-s are below 2^STEP times
  * those of f, which are below 1; a transform brings up to m, and a factor 8 is left. */
 static unsigned fraction(unsigned logm)
 {
-    return 58 - step(logm) - logm;
+    return 58 - STEP - logm;
 }
 
 /* Number of bits of the longest coefficient, as two's complement without its sign. */
@@ -96,7 +87,7 @@ static void to_fixed(pqi_fx *out, const uint32_t *x, size_t len, size_t m, const
 }
 
 /* out = k f of small + 1 words, through residues. t: 2 m words. */
-static void product_ntt(
+static void multiply(
     uint32_t *out, const int32_t *k, const uint32_t *f, size_t small, unsigned logm, uint32_t *t)
 {
     size_t m = (size_t)1 << logm;
@@ -120,29 +111,7 @@ static void product_ntt(
     pqi_rns_rebuild(out, small + 1, m, 1, t);
 }
 
-/* The same word by word: sums of m <= 16 products below 2^(MAX_STEP + 31). */
-static void product_plain(
-    uint32_t *out, const int32_t *k, const uint32_t *f, size_t small, size_t m)
-{
-    for (size_t i = 0; i < m; i++) {
-        int64_t acc = 0;
-        for (size_t w = 0; w < small; w++) {
-            const uint32_t *row = f + w * m;
-            /* The sign bit of the top word counts negative. */
-            uint32_t flip = w == small - 1 ? 0x40000000u : 0;
-            for (size_t j = 0; j < m; j++) {
-                int64_t v = (int64_t)(int32_t)((row[j] ^ flip) - flip);
-                acc += j <= i ? v * k[i - j] : -(v * k[m + i - j]);
-            }
-            out[w * m + i] = (uint32_t)acc & PQI_WORD_MASK;
-            acc >>= 31;
-        }
-        out[small * m + i] = (uint32_t)acc & PQI_WORD_MASK;
-    }
-}
-
-/* x (len words) -= y 2^shift (y_len words, signed). */
-static void subtract(
+void pqi_babai_subtract(
     uint32_t *x, size_t len, const uint32_t *y, size_t y_len, uint32_t shift, size_t m)
 {
     size_t skip = 0;
@@ -182,12 +151,8 @@ static void subtract_product(
 {
     size_t m = (size_t)1 << b->logm;
     uint32_t *product = (uint32_t *)k + m, *t = product + (b->small + 1) * m;
-    if (b->logm >= MIN_NTT) {
-        product_ntt(product, k, f, b->small, b->logm, t);
-    } else {
-        product_plain(product, k, f, b->small, m);
-    }
-    subtract(x, len, product, b->small + 1, shift, m);
+    multiply(product, k, f, b->small, b->logm, t);
+    pqi_babai_subtract(x, len, product, b->small + 1, shift, m);
 }
 
 void pqi_babai_reduce(const pqi_babai *b, uint32_t *tmp)
@@ -206,15 +171,15 @@ void pqi_babai_reduce(const pqi_babai *b, uint32_t *tmp)
     pqi_fx_fft(gi, b->logm);
     pqi_fx_invert(fi, gi, b->logm);
 
-    uint32_t bits_a_round = step(b->logm), rounds = 1;
-    for (uint32_t done = bits_a_round; done < b->bits; done += bits_a_round) {
+    uint32_t rounds = 1;
+    for (uint32_t done = STEP; done < b->bits; done += STEP) {
         rounds++;
     }
     for (uint32_t i = rounds; i-- != 0;) {
-        uint32_t shift = bits_a_round * i;
-        /* F is shorter than f 2^(shift + bits_a_round) by now, up to sums over m: words that matter. */
+        uint32_t shift = STEP * i;
+        /* F is shorter than f 2^(shift + STEP) by now, up to sums over m: words that matter. */
         size_t len = b->small;
-        while (len < b->large && 31 * (len - b->small) < shift + bits_a_round + 4) {
+        while (len < b->large && 31 * (len - b->small) < shift + STEP + 4) {
             len++;
         }
         make_place(&p, (int32_t)(b->low + shift) - (int32_t)fraction(b->logm), bits);

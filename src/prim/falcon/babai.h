@@ -15,7 +15,11 @@ typedef struct pqi_babai {
     uint32_t bits; /* bits that the quotient has at most */
 } pqi_babai;
 
-/* tmp: 8 m words or (8 + small) m, whichever is more, 8-aligned. Constant time. */
+/* For logm >= 5. tmp: (8 + small) m words, 8-aligned. Constant time. */
 void pqi_babai_reduce(const pqi_babai *b, uint32_t *tmp);
+
+/* x (len words) -= y 2^shift (y_len words), m coefficients. */
+void pqi_babai_subtract(
+    uint32_t *x, size_t len, const uint32_t *y, size_t y_len, uint32_t shift, size_t m);
 
 #endif

@@ -11,6 +11,7 @@
 #include "ct/secret.h"
 #include "prim/falcon/babai.h"
 #include "prim/falcon/fixed.h"
+#include "prim/falcon/round3.h"
 
 /* Words of a coefficient of f, g and reduced F, G at each level, and of F, G before reduction; bits
  * of the longest coefficient of f and g at least. From the sizes of random keys: five standard
@@ -121,7 +122,7 @@ static void lift(uint32_t *row, uint32_t *deep, const uint32_t *other, unsigned 
 }
 
 /* F and G of level d from those of level d + 1, both at the start of mem. */
-static void ascend(const ntru *c, unsigned d)
+static uint32_t ascend(const ntru *c, unsigned d)
 {
     unsigned logm = c->logn - d;
     size_t m = (size_t)1 << logm, half = m / 2, len = small[d], deep_len = small[d + 1];
@@ -154,8 +155,14 @@ static void ascend(const ntru *c, unsigned d)
         .small = len,
         .low = low[d],
         .bits = 31 * (uint32_t)deep_len + 4};
-    pqi_babai_reduce(&b, deep);
+    uint32_t ok = UINT32_MAX;
+    if (logm <= PQI_ROUND3_LOGM) {
+        ok = pqi_round3_reduce(&b, d, deep);
+    } else {
+        pqi_babai_reduce(&b, deep);
+    }
     memmove(FG + len * m, FG + large[d] * m, len * m * sizeof *FG);
+    return ok; /* declassified */
 }
 
 /* ---- level 0: one prime, and the quotient from exact numerator and denominator ------------- */
@@ -323,7 +330,9 @@ uint32_t pqi_falcon_solve(
         return 0;
     }
     for (unsigned d = logn - 1; d != 0; d--) {
-        ascend(&c, d);
+        if (ascend(&c, d) == 0) {
+            return 0;
+        }
     }
     return finish(&c, F, G);
 }
