@@ -61,6 +61,8 @@ set(PQI_CORE_SOURCES
     src/prim/falcon/bezout.c
     src/prim/falcon/codec.c
     src/prim/falcon/falcon.c
+    src/prim/falcon/falcon512.c
+    src/prim/falcon/falcon1024.c
     src/prim/falcon/falcon_verify.c
     src/prim/falcon/fixed.c
     src/prim/falcon/gauss.c

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Known answers of Falcon: the round-3 submission's 200 key pairs and signatures, and verification
- * vectors of which every bit is flipped. Vectors are read in place. */
+ * vectors of which every bit is flipped, read in place where they are. The key pairs and padded
+ * signatures are proved from the tree alone as well, by digests over what the submission's generator
+ * draws. */
 #include "kat/falcon_rsp.h"
+#include "kat/nist_drbg.h"
+#include "pqi_hex.h"
 
 #include "prim/falcon/codec.h"
 #include "prim/falcon/modq.h"
@@ -78,6 +82,81 @@ static void key_codes(unsigned logn)
     }
 }
 
+static uint8_t pk[PQI_SIG_MAX_PK], sk[PQI_SIG_MAX_SK];
+
+static void make_keys(const pqi_sig *alg, const uint8_t seed[48])
+{
+    assert_int_equal(pqi_sig_keygen(alg, (pqi_span){pk, alg->pk_len}, (pqi_span){sk, alg->sk_len},
+                         (pqi_cspan){seed, 48}, (pqi_span){tmp.b, alg->keygen_tmp}),
+        PQI_OK);
+}
+
+/* The key pair is the generator's first draw. */
+static void key_pair(const pqi_sig *alg)
+{
+    uint8_t seed[48];
+    nist_drbg d;
+    nist_drbg_start(&d, k.seed);
+    nist_drbg_bytes(&d, seed, sizeof seed);
+    make_keys(alg, seed);
+    assert_memory_equal(pk, k.pk, k.pk_len);
+    assert_memory_equal(sk, k.sk, k.sk_len);
+}
+
+/* SHA3-256 over pk || sk || padded signature of the first RUNS counts: the seeds are the draws of a
+ * generator whose own seed is 0, 1, ... 47; nonce and sampler seed follow that of the key. The keys
+ * equal those of the response files (test round3_*), as do compressed signatures
+ * (kat_falcon_sign.c). */
+#define RUNS 20u
+static void accumulated(const pqi_sig *alg, const char *hex)
+{
+    nist_drbg all, one;
+    uint8_t start[48], seed[48], nonce[PQI_FALCON_NONCE], rng[48], sig[2048], digest[32];
+    pqi_xof sum;
+    for (uint8_t i = 0; i < 48; i++) {
+        start[i] = i;
+    }
+    nist_drbg_start(&all, start);
+    assert_int_equal(pqi_xof_init(&sum, PQI_HASH_SHA3_256), PQI_OK);
+    for (unsigned i = 0; i < RUNS; i++) {
+        size_t len = 0;
+        nist_drbg_bytes(&all, seed, sizeof seed);
+        nist_drbg_bytes(&all, k.msg, 33 * (i + 1));
+        nist_drbg_start(&one, seed);
+        nist_drbg_bytes(&one, seed, sizeof seed);
+        nist_drbg_bytes(&one, nonce, sizeof nonce);
+        nist_drbg_bytes(&one, rng, sizeof rng);
+        make_keys(alg, seed);
+        const pqi_cspan part = {k.msg, 33 * (i + 1)};
+        assert_int_equal(pqi_falcon_sign_seeded(alg, PQI_FALCON_PADDED, (pqi_span){sig, sizeof sig},
+                             &len, (pqi_cspan){sk, alg->sk_len}, &part, 1, nonce, rng,
+                             (pqi_span){tmp.b, alg->sign_tmp}),
+            PQI_OK);
+        assert_int_equal(pqi_falcon_verify(alg, PQI_FALCON_PADDED, (pqi_cspan){pk, alg->pk_len},
+                             &part, 1, (pqi_cspan){sig, len}, (pqi_span){tmp.b, alg->verify_tmp}),
+            PQI_OK);
+        pqi_xof_absorb(&sum, pk, alg->pk_len);
+        pqi_xof_absorb(&sum, sk, alg->sk_len);
+        pqi_xof_absorb(&sum, sig, len);
+    }
+    pqi_xof_squeeze(&sum, digest, sizeof digest);
+    pqi_assert_hex(digest, sizeof digest, hex);
+}
+
+static void accumulated_512(void **state)
+{
+    (void)state;
+    accumulated(
+        &pqi_sig_falcon_512, "560f4038b1ea33a3489104c2650d8ea92b0e57922d7e3938811c7dab31e1ed87");
+}
+
+static void accumulated_1024(void **state)
+{
+    (void)state;
+    accumulated(
+        &pqi_sig_falcon_1024, "cd03756b8bef06ac6c7d640603d101b0d6a5f2db4872607c4af37cd13cd6f603");
+}
+
 static void round3(const pqi_sig *alg, unsigned logn, const char *file)
 {
     static uint8_t sig[2048];
@@ -87,6 +166,7 @@ static void round3(const pqi_sig *alg, unsigned logn, const char *file)
         assert_int_equal(k.pk_len, alg->pk_len);
         assert_int_equal(k.sk_len, alg->sk_len);
         key_codes(logn);
+        key_pair(alg);
         size_t len = sig_of(sig, logn);
         assert_int_equal(verify(alg, PQI_FALCON_COMPRESSED, sig, len), PQI_OK);
         k.msg[0] ^= 1;
@@ -99,13 +179,45 @@ static void round3(const pqi_sig *alg, unsigned logn, const char *file)
 static void round3_512(void **state)
 {
     (void)state;
-    round3(&pqi_sig_falcon_512_verify, 9, "falcon512-KAT.rsp");
+    round3(&pqi_sig_falcon_512, 9, "falcon512-KAT.rsp");
 }
 
 static void round3_1024(void **state)
 {
     (void)state;
-    round3(&pqi_sig_falcon_1024_verify, 10, "falcon1024-KAT.rsp");
+    round3(&pqi_sig_falcon_1024, 10, "falcon1024-KAT.rsp");
+}
+
+/* Count 0 of PQClean's own files in the padded format: sm = signature || msg. */
+static void padded(const pqi_sig *alg, const char *file)
+{
+    uint8_t draw[48], nonce[PQI_FALCON_NONCE], sig[2048];
+    size_t len = 0;
+    nist_drbg d;
+    FILE *in = open_vectors(file);
+    assert_true(next_kat(in));
+    (void)fclose(in);
+    key_pair(alg);
+    assert_int_equal(k.sm_len, alg->sig_len + k.msg_len);
+    assert_int_equal(verify(alg, PQI_FALCON_PADDED, k.sm, alg->sig_len), PQI_OK);
+    nist_drbg_start(&d, k.seed);
+    nist_drbg_bytes(&d, draw, sizeof draw);
+    nist_drbg_bytes(&d, nonce, sizeof nonce);
+    nist_drbg_bytes(&d, draw, sizeof draw);
+    const pqi_cspan part = {k.msg, k.msg_len};
+    assert_int_equal(
+        pqi_falcon_sign_seeded(alg, PQI_FALCON_PADDED, (pqi_span){sig, sizeof sig}, &len,
+            (pqi_cspan){sk, alg->sk_len}, &part, 1, nonce, draw, (pqi_span){tmp.b, alg->sign_tmp}),
+        PQI_OK);
+    assert_int_equal(len, alg->sig_len);
+    assert_memory_equal(sig, k.sm, len);
+}
+
+static void pqclean_padded(void **state)
+{
+    (void)state;
+    padded(&pqi_sig_falcon_512, "pqclean-nistkat-falcon-padded-512.rsp");
+    padded(&pqi_sig_falcon_1024, "pqclean-nistkat-falcon-padded-1024.rsp");
 }
 
 /* Padded signatures of another implementation; each stays valid alone and fails with any one bit of
@@ -136,5 +248,6 @@ static void bit_flips(void **state)
     assert_int_equal(count, 10);
 }
 
-PQI_TEST_MAIN(
-    cmocka_unit_test(round3_512), cmocka_unit_test(round3_1024), cmocka_unit_test(bit_flips))
+PQI_TEST_MAIN(cmocka_unit_test(accumulated_512), cmocka_unit_test(accumulated_1024),
+    cmocka_unit_test(round3_512), cmocka_unit_test(round3_1024), cmocka_unit_test(bit_flips),
+    cmocka_unit_test(pqclean_padded))

@@ -59,7 +59,7 @@ static void fold(uint32_t *out, const uint32_t *in, size_t half, const pqi_rns *
 static void descend(const ntru *c, unsigned d, uint32_t *to, uint32_t *tmp)
 {
     unsigned logm = c->logn - d;
-    size_t m = (size_t)1 << logm, half = m / 2, len = small[d + 1];
+    size_t m = (size_t)1 << logm, half = m / 2, from_len = small[d], len = small[d + 1];
     uint32_t *table = tmp, *x = table + m;
     for (size_t i = 0; i < len; i++) {
         pqi_rns r;
@@ -70,7 +70,7 @@ static void descend(const ntru *c, unsigned d, uint32_t *to, uint32_t *tmp)
             if (d == 0) {
                 set_small(x, which == 0 ? c->f : c->g, m, r.p);
             } else {
-                pqi_rns_reduce(x, level_fg(c, d) + which * small[d] * m, small[d], m, &r);
+                pqi_rns_reduce(x, level_fg(c, d) + which * from_len * m, from_len, m, &r);
             }
             pqi_rns_ntt(x, logm, table, &r);
             fold(row, x, half, &r);
@@ -125,12 +125,13 @@ static void lift(uint32_t *row, uint32_t *deep, const uint32_t *other, unsigned 
 static uint32_t ascend(const ntru *c, unsigned d)
 {
     unsigned logm = c->logn - d;
-    size_t m = (size_t)1 << logm, half = m / 2, len = small[d], deep_len = small[d + 1];
+    size_t m = (size_t)1 << logm, half = m / 2, len = small[d], wide = large[d];
+    size_t deep_len = small[d + 1];
     const uint32_t *fg = level_fg(c, d);
-    uint32_t *FG = c->mem, *deep = FG + 2 * large[d] * m;
+    uint32_t *FG = c->mem, *deep = FG + 2 * wide * m;
     uint32_t *table = deep + deep_len * m, *x = table + m, *t = x + m;
     memmove(deep, c->mem, deep_len * m * sizeof *deep);
-    for (size_t i = 0; i < large[d]; i++) {
+    for (size_t i = 0; i < wide; i++) {
         pqi_rns r;
         pqi_rns_prime(&r, i);
         pqi_rns_roots(table, logm, &r);
@@ -138,20 +139,20 @@ static uint32_t ascend(const ntru *c, unsigned d)
             pqi_rns_reduce(x, fg + (1 - which) * len * m, len, m, &r);
             pqi_rns_ntt(x, logm, table, &r);
             pqi_rns_reduce(t, deep + which * deep_len * half, deep_len, half, &r);
-            uint32_t *row = FG + (which * large[d] + i) * m;
+            uint32_t *row = FG + (which * wide + i) * m;
             lift(row, t, x, logm, table, &r);
             pqi_rns_intt(row, logm, table, &r);
         }
     }
-    pqi_rns_rebuild(FG, large[d], m, 1, deep);
-    pqi_rns_rebuild(FG + large[d] * m, large[d], m, 1, deep);
+    pqi_rns_rebuild(FG, wide, m, 1, deep);
+    pqi_rns_rebuild(FG + wide * m, wide, m, 1, deep);
 
     pqi_babai b = {.logm = logm,
         .F = FG,
-        .G = FG + large[d] * m,
+        .G = FG + wide * m,
         .f = fg,
         .g = fg + len * m,
-        .large = large[d],
+        .large = wide,
         .small = len,
         .low = low[d],
         .bits = 31 * (uint32_t)deep_len + 4};
@@ -161,7 +162,7 @@ static uint32_t ascend(const ntru *c, unsigned d)
     } else {
         pqi_babai_reduce(&b, deep);
     }
-    memmove(FG + len * m, FG + large[d] * m, len * m * sizeof *FG);
+    memmove(FG + len * m, FG + wide * m, len * m * sizeof *FG);
     return ok; /* declassified */
 }
 
