@@ -37,7 +37,8 @@ typedef struct pqi_soft_platform {
 } pqi_soft_platform;
 
 /* Keys are stored as seeds. With this flag they are also kept expanded in the protected memory:
- * faster by one key generation per operation, for about 7.5 KB per slot. */
+ * faster by one key generation per operation, for about 7.5 KB per slot. A provider that signs with
+ * Falcon needs it: a key generation is some milliseconds on a host and seconds on a Cortex-M4. */
 #define PQI_SOFT_CACHE 0x01u
 
 #define PQI_SOFT_SLOTS_MAX   4096u

@@ -119,6 +119,23 @@ static void peers_below_policy(void **state)
     refuses_peer(p);
     pair_free(p);
 
+    b.policy.forbid = PQI_ALG_PRE_STANDARD;
+    a = pump_768;
+    a.sig = PQI_SIG_ID_FALCON_512;
+    p = pair_new(&a, &b);
+    refuses_peer(p);
+    pair_free(p);
+
+    b.policy.forbid = PQI_ALG_NOT_STANDARD; /* Saber is refused, Falcon is not */
+    p = pair_new(&a, &b);
+    dev_meet(p->a, p->b);
+    pair_free(p);
+    a.kem = PQI_KEM_ID_SABER;
+    a.suites = 0;
+    p = pair_new(&a, &b);
+    refuses_peer(p);
+    pair_free(p);
+
     b.policy = (pqi_alg_policy){2, 0}; /* the signers of this fleet are of category 2 */
     a = pump_768;
     a.kem = PQI_KEM_ID_ML_KEM_512;

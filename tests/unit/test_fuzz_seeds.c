@@ -82,6 +82,8 @@ static void odd_certificates(void **state)
 {
     (void)state;
     odd_certificate("saber", PQI_KEM_ID_SABER, PQI_SIG_ID_ML_DSA_44, 0x40);
+    odd_certificate("falcon", PQI_KEM_ID_ML_KEM_512, PQI_SIG_ID_FALCON_512, 0x01);
+    odd_certificate("falcon_1024", PQI_KEM_ID_ML_KEM_1024, PQI_SIG_ID_FALCON_1024, 0x08);
     odd_certificate("x_wing", PQI_KEM_ID_ML_KEM_768, PQI_SIG_ID_ML_DSA_44, 0x12);
 }
 

@@ -128,12 +128,11 @@ static stage receive_b(bed *b, const char *topic, pqi_cspan packet, int gate)
 static void roundtrips(void **state)
 {
     (void)state;
-    static const pqi_suite *const suites[] = {&pqi_suite_0001, &pqi_suite_0002, &pqi_suite_0004};
-    static const pqi_sig *const sigs[] = {
-        &pqi_sig_ml_dsa_44, &pqi_sig_ml_dsa_65, &pqi_sig_ml_dsa_87};
     static const size_t sizes[] = {0, 1, 31, 1000, 4096};
-    for (size_t i = 0; i < 3; i++) {
-        bed *b = bed_new(suites[i], sigs[i]);
+    pqi_algs a;
+    pqi_algs_all(&a, &pqi_classic_openssl);
+    for (size_t i = 0; i < a.n_suites * a.n_sigs; i++) { /* each with each */
+        bed *b = bed_new(a.suites[i / a.n_sigs], a.sigs[i % a.n_sigs]);
         uint8_t msg[4096];
         memset(msg, 0x5a, sizeof msg);
         for (size_t j = 0; j < sizeof sizes / sizeof sizes[0]; j++) {
