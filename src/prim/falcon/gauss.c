@@ -6,7 +6,7 @@
 
 /* A coefficient for n is the sum of 1024/n draws of deviation sigma = 1.17 sqrt(q / 2048), so that
  * (f, g) has the length that section 3.8.2 wants. Entry 0 is 2^63 P(|v| = 0); entry k is
- * 2^63 P(|v| > k given |v| > 0). tests/unit/test_falcon_key.c computes them again. */
+ * 2^63 P(|v| > k given |v| > 0). */
 #define ENTRIES 26u
 static const uint64_t tail[ENTRIES] = {1283868770400643928u, 6416574995475331444u,
     4078260278032692663u, 2353523259288686585u, 1227179971273316331u, 575931623374121527u,
