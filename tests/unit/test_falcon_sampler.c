@@ -104,5 +104,27 @@ static void chacha20(void **state)
     assert_int_equal(p.count, 8);
 }
 
-PQI_TEST_MAIN(
-    cmocka_unit_test(published), cmocka_unit_test(exponential), cmocka_unit_test(chacha20))
+/* The counter carries from word 14 to word 15, between fills and inside one. */
+static void counter_carries(void **state)
+{
+    uint8_t seed[PQI_FALCON_PRNG_SEED] = {0}, later[PQI_FALCON_PRNG_SEED] = {0};
+    pqi_falcon_prng p, q;
+    (void)state;
+    memset(seed + 48, 0xFF, 4);
+    seed[48] = 0xFB; /* block 5 of the fill is the first of the next word */
+    later[52] = 1;
+    pqi_falcon_prng_start(&p, seed);
+    pqi_falcon_prng_start(&q, later);
+    for (unsigned w = 0; w < 16; w++) {
+        for (unsigned b = 0; b < 3; b++) {
+            assert_int_equal(p.block[8 * w + 5 + b], q.block[8 * w + b]);
+        }
+    }
+    pqi_falcon_prng_refill(&p);
+    for (unsigned w = 0; w < 16; w++) {
+        assert_int_equal(p.block[8 * w], q.block[8 * w + 3]);
+    }
+}
+
+PQI_TEST_MAIN(cmocka_unit_test(published), cmocka_unit_test(exponential),
+    cmocka_unit_test(chacha20), cmocka_unit_test(counter_carries))

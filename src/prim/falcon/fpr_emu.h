@@ -115,7 +115,7 @@ static inline fpr fpr_mul(fpr x, fpr y)
     uint64_t m = falcon_mul64(&lo, fpr_significand(x, ex) << 11, fpr_significand(y, ey) << 10);
     m |= fpr_some(lo);
     unsigned up = (unsigned)(m >> 62) ^ 1u; /* 2^61 <= m < 2^63 */
-    return fpr_make((x ^ y) >> 63, (int32_t)(ex + ey) - 2107 - (int32_t)up, m << up);
+    return fpr_make((x ^ y) >> 63, (int32_t)(ex + ey) - 2107 - (int32_t)up, falcon_shl(m, up));
 }
 
 /* floor(2^56 * a / b) for 2^52 <= a, b < 2^53, the lowest bit sticky.
@@ -149,7 +149,8 @@ static inline fpr fpr_div(fpr x, fpr y)
     uint64_t a = fpr_significand(x, ex), zero = (a >> 52) - 1u;
     uint64_t m = fpr_quotient(a | FPR_LEAD, fpr_significand(y, ey) | FPR_LEAD) << 6;
     unsigned up = (unsigned)(m >> 62) ^ 1u; /* 2^61 < m < 2^63 */
-    return fpr_make((x ^ y) >> 63, (int32_t)ex - (int32_t)ey - 62 - (int32_t)up, (m << up) & ~zero);
+    return fpr_make(
+        (x ^ y) >> 63, (int32_t)ex - (int32_t)ey - 62 - (int32_t)up, falcon_shl(m, up) & ~zero);
 }
 
 /* x >= 0. One bit of the root for each step. */

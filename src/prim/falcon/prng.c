@@ -4,6 +4,7 @@
 #include "prim/falcon/prng.h"
 
 #include "base/mem.h"
+#include "ct/ct.h"
 
 #define LANES 8u
 
@@ -42,10 +43,13 @@ static void mix_in(const pqi_falcon_prng *p, uint32_t *x)
             x[w * LANES + b] += v;
         }
     }
+    /* In halves and with a barrier: compilers otherwise branch on the carry, which is secret. */
+    uint32_t low = (uint32_t)p->count, high = (uint32_t)(p->count >> 32);
     for (unsigned b = 0; b < LANES; b++) {
-        uint64_t count = p->count + b;
-        x[14 * LANES + b] += p->key[10] ^ (uint32_t)count;
-        x[15 * LANES + b] += p->key[11] ^ (uint32_t)(count >> 32);
+        uint32_t sum = pqi_ct_barrier_u32(low + b);
+        uint32_t carry = ((low & b) | ((low | b) & ~sum)) >> 31;
+        x[14 * LANES + b] += p->key[10] ^ sum;
+        x[15 * LANES + b] += p->key[11] ^ (high + carry);
     }
 }
 

@@ -4,7 +4,7 @@
 #ifndef PQI_PRIM_FALCON_WIDE_H
 #define PQI_PRIM_FALCON_WIDE_H
 
-#include <stdint.h>
+#include "ct/ct.h"
 
 #if defined(__SIZEOF_INT128__)
 __extension__ typedef unsigned __int128 pqi_falcon_u128;
@@ -57,11 +57,13 @@ static inline unsigned falcon_clz(uint64_t x)
 #endif
 }
 
-/* x >> n and x << n, n < 64. On 32-bit machines the compiler may branch on n >= 32. */
+/* x >> n and x << n, n < 64. On 32-bit machines the compiler may branch on n >= 32. The barrier keeps
+ * compilers from pairing two of these in a vector instruction, which is slower and which tools that
+ * follow secrets take for a leak. */
 static inline uint64_t falcon_shr(uint64_t x, unsigned n)
 {
 #if UINTPTR_MAX > 0xFFFFFFFFu
-    return x >> n;
+    return x >> pqi_ct_barrier_u32(n);
 #else
     uint64_t far = 0u - (uint64_t)(n >> 5);
     x ^= (x ^ (x >> 32)) & far;
@@ -72,7 +74,7 @@ static inline uint64_t falcon_shr(uint64_t x, unsigned n)
 static inline uint64_t falcon_shl(uint64_t x, unsigned n)
 {
 #if UINTPTR_MAX > 0xFFFFFFFFu
-    return x << n;
+    return x << pqi_ct_barrier_u32(n);
 #else
     uint64_t far = 0u - (uint64_t)(n >> 5);
     x ^= (x ^ (x << 32)) & far;
