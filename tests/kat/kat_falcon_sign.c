@@ -4,9 +4,13 @@
 #include "kat/falcon_rsp.h"
 #include "kat/nist_drbg.h"
 
+#include "pqi_hex.h"
 #include "prim/falcon/hash.h"
 #include "prim/falcon/sign_core.h"
 #include "prim/keccak/keccak.h"
+
+#define DIGEST_512  "179d169a7e843ae540418fa09717de20050c3bd7d5c565556ae287afd35b2fc3"
+#define DIGEST_1024 "55fdb1a8e64f877d13e4e289c901c43f3084aa881596e8ef0c436f5f936d0ab3"
 
 static union {
     uint64_t align;
@@ -144,6 +148,79 @@ static void all_ways_agree(void **state)
     all_ways_agree_on(&pqi_sig_falcon_1024_verify, 10, "falcon1024-KAT.rsp");
 }
 
+/* The submission's generator itself: keys, messages and signatures of the first counts from nothing
+ * but its seed 0, 1, ... 47, and SHA-256 over sk || signature. Needs no file. */
+static void regenerated_on(const pqi_sig *alg, unsigned counts, const char *want)
+{
+    static uint8_t msg[4096], pk[PQI_SIG_MAX_PK], sk[PQI_SIG_MAX_SK], sig[2048];
+    uint8_t entropy[48], seed[48], draws[3][48], digest[32];
+    nist_drbg master, d;
+    EVP_MD_CTX *hash = EVP_MD_CTX_new();
+    for (unsigned i = 0; i < 48; i++) {
+        entropy[i] = (uint8_t)i;
+    }
+    nist_drbg_start(&master, entropy);
+    assert_int_equal(EVP_DigestInit_ex(hash, EVP_sha256(), NULL), 1);
+    for (unsigned count = 0; count < counts; count++) {
+        size_t len = 0;
+        const pqi_cspan part = {msg, 33 * (count + 1)};
+        nist_drbg_bytes(&master, seed, sizeof seed);
+        nist_drbg_bytes(&master, msg, part.len);
+        nist_drbg_start(&d, seed);
+        nist_drbg_bytes(&d, draws[0], 48);
+        nist_drbg_bytes(&d, draws[1], PQI_FALCON_NONCE);
+        nist_drbg_bytes(&d, draws[2], 48);
+        assert_int_equal(
+            pqi_sig_keygen(alg, (pqi_span){pk, alg->pk_len}, (pqi_span){sk, alg->sk_len},
+                (pqi_cspan){draws[0], 48}, (pqi_span){tmp.b, sizeof tmp.b}),
+            PQI_OK);
+        assert_int_equal(pqi_falcon_sign_seeded(alg, PQI_FALCON_COMPRESSED,
+                             (pqi_span){sig, sizeof sig}, &len, (pqi_cspan){sk, alg->sk_len}, &part,
+                             1, draws[1], draws[2], (pqi_span){tmp.b, sizeof tmp.b}),
+            PQI_OK);
+        assert_int_equal(EVP_DigestUpdate(hash, sk, alg->sk_len), 1);
+        assert_int_equal(EVP_DigestUpdate(hash, sig, len), 1);
+    }
+    assert_int_equal(EVP_DigestFinal_ex(hash, digest, NULL), 1);
+    EVP_MD_CTX_free(hash);
+    pqi_assert_hex(digest, sizeof digest, want);
+}
+
+static void regenerated(void **state)
+{
+    (void)state;
+    const pqi_falcon_backend *backends[2] = {&pqi_falcon_emulated, pqi_falcon_native};
+    for (unsigned b = 0; b < 2; b++) {
+        chosen = backends[b];
+        regenerated_on(&pqi_sig_falcon_512, 10, DIGEST_512);
+        regenerated_on(&pqi_sig_falcon_1024, 5, DIGEST_1024);
+    }
+}
+
+/* The same digests from the published file, which shows where they come from. */
+static void digest_of_file(const char *file, unsigned logn, unsigned counts, const char *want)
+{
+    uint8_t digest[32];
+    EVP_MD_CTX *hash = EVP_MD_CTX_new();
+    FILE *f = open_vectors(file);
+    assert_int_equal(EVP_DigestInit_ex(hash, EVP_sha256(), NULL), 1);
+    for (unsigned count = 0; count < counts && next_kat(f, logn); count++) {
+        assert_int_equal(EVP_DigestUpdate(hash, k.sk, k.sk_len), 1);
+        assert_int_equal(EVP_DigestUpdate(hash, k.sig, k.sig_len), 1);
+    }
+    (void)fclose(f);
+    assert_int_equal(EVP_DigestFinal_ex(hash, digest, NULL), 1);
+    EVP_MD_CTX_free(hash);
+    pqi_assert_hex(digest, sizeof digest, want);
+}
+
+static void digests_are_published(void **state)
+{
+    (void)state;
+    digest_of_file("falcon512-KAT.rsp", 9, 10, DIGEST_512);
+    digest_of_file("falcon1024-KAT.rsp", 10, 5, DIGEST_1024);
+}
+
 /* A whole JSON file in memory, and the text behind "key": in it. */
 static const char *json_value(const char *json, const char *key)
 {
@@ -213,6 +290,6 @@ static void one_attempt(void **state)
     }
 }
 
-PQI_TEST_MAIN(cmocka_unit_test(one_attempt), cmocka_unit_test(emulated_512),
-    cmocka_unit_test(emulated_1024), cmocka_unit_test(native_512), cmocka_unit_test(native_1024),
-    cmocka_unit_test(all_ways_agree))
+PQI_TEST_MAIN(cmocka_unit_test(regenerated), cmocka_unit_test(digests_are_published),
+    cmocka_unit_test(one_attempt), cmocka_unit_test(emulated_512), cmocka_unit_test(emulated_1024),
+    cmocka_unit_test(native_512), cmocka_unit_test(native_1024), cmocka_unit_test(all_ways_agree))
