@@ -120,7 +120,7 @@ static inline fpr *node_of(const walk *k, size_t m)
 }
 
 /* From d at d[0..2h) to f0 at d[0..h), l at d[h..2h) and d11. */
-static inline void decompose(fpr *restrict d, fpr *restrict d11, size_t h)
+FPR_DIVIDES static void decompose(fpr *restrict d, fpr *restrict d11, size_t h)
 {
     for (size_t j = 0; j < h; j++) {
         fpr a = d[j], b = d[h + j];
@@ -363,7 +363,7 @@ static void mul_all(fpr *restrict a, const fpr *restrict b, size_t h)
 }
 
 /* The root node from the transformed basis: l10 in place of G, d11 in the first half of F's place. */
-static void root_node(const fpr *restrict f, const fpr *restrict g, fpr *restrict cap_f,
+FPR_DIVIDES static void root_node(const fpr *restrict f, const fpr *restrict g, fpr *restrict cap_f,
     fpr *restrict cap_g, fpr *restrict g00, size_t h)
 {
     for (size_t j = 0; j < h; j++) {
