@@ -38,8 +38,8 @@ static int front_doors(const pqi_sig *alg, pqi_falcon_format format, size_t ek_l
     size_t len = 0;
     PQI_SECRET(rnd, sizeof rnd);
     PQI_SECRET(sk, sizeof sk);
-    if (pqi_falcon_sign(
-            alg, format, out, &len, key, &part, 1, (pqi_cspan){rnd, 48}, room) != PQI_OK ||
+    if (pqi_falcon_sign(alg, format, out, &len, key, &part, 1, (pqi_cspan){rnd, 48}, room) !=
+            PQI_OK ||
         !verifies(alg, format, len)) {
         return 1;
     }

@@ -6,6 +6,7 @@
 #define PQI_PRIM_FALCON_FPR_NATIVE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #if defined(__x86_64__)
 #include <immintrin.h>

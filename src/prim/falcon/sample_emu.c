@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Sampling with integers only: constant time wherever the product of two 32-bit words is. */
-#define FPR_DIVIDES
 #include "prim/falcon/sample_impl.h"
 
 static bool trusted(void)

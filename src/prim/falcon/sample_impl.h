@@ -30,6 +30,11 @@
 #include "prim/falcon/sample.h"
 #include "prim/falcon/sampler.h"
 
+/* Marks the functions that divide; see sample_native.c. */
+#if !defined(FPR_DIVIDES)
+#define FPR_DIVIDES
+#endif
+
 #define FPR_SQRT_HALF fpr_const(0x3FE6A09E667F3BCDu)
 #define FPR_Q_SQUARED fpr_const(0x41A200C002000000u) /* 12289^2 = 151019521 */
 #define FPR_INV_Q     fpr_const(0x3F1554E39097A782u)
@@ -437,7 +442,7 @@ static void make_root(const pqi_falcon_work *w)
     scale_all(t, n, FPR_INV_Q);
 }
 
-static void sample(pqi_falcon_work *w)
+static inline void sample(pqi_falcon_work *w)
 {
     walk k = walk_start(w);
     k.prng = &w->prng;
@@ -454,7 +459,7 @@ static void sample(pqi_falcon_work *w)
     walk_tree(&k, false);
 }
 
-static void sample_expanded(pqi_falcon_work *w, const void *ek)
+static inline void sample_expanded(pqi_falcon_work *w, const void *ek)
 {
     walk k = walk_start(w);
     const fpr *fq = ek, *minus_fq = fq + k.n, *l10 = minus_fq + k.n;
@@ -467,7 +472,7 @@ static void sample_expanded(pqi_falcon_work *w, const void *ek)
     walk_tree(&k, false);
 }
 
-static void expand(pqi_falcon_work *w, void *ek)
+static inline void expand(pqi_falcon_work *w, void *ek)
 {
     walk k = walk_start(w);
     fpr *fq = ek, *minus_fq = fq + k.n, *l10 = minus_fq + k.n;

@@ -90,7 +90,7 @@ static inline bool accept(pqi_falcon_prng *p, fpr x, fpr ccs)
 }
 
 /* Algorithm 15, SamplerZ. isigma = 1 / sigma, sigma_min <= sigma <= 1.8205; |mu| < 2^30. */
-static int32_t sample_z(pqi_falcon_prng *p, fpr mu, fpr isigma, fpr sigma_min)
+static inline int32_t sample_z(pqi_falcon_prng *p, fpr mu, fpr isigma, fpr sigma_min)
 {
     int64_t whole = fpr_floor(mu);
     fpr r = fpr_sub(mu, fpr_of(whole));
