@@ -6,41 +6,65 @@
 
 #define HALF (PQI_SABER_N / 2u)
 
+/* Eight coefficients are `bits` bytes. They pass through one 64-bit and, above 8 bits, a second word
+ * of the four upper ones; a constant width makes every shift constant. */
 static inline void pack(uint8_t *out, const uint16_t *c, const unsigned bits)
 {
-    uint32_t acc = 0; /* at most 7 + bits <= 20 bits */
-    unsigned have = 0;
-    for (size_t i = 0; i < PQI_SABER_N; i++) {
-        acc |= (c[i] & ((1u << bits) - 1u)) << have;
-        for (have += bits; have >= 8; have -= 8) {
-            *out++ = (uint8_t)acc;
-            acc >>= 8;
+    const uint32_t mask = (1u << bits) - 1u;
+    for (size_t i = 0; i < PQI_SABER_N; i += 8, out += bits) {
+        uint64_t lo = 0, hi = 0;
+        for (unsigned j = 0; j < 4; j++) {
+            lo |= (uint64_t)(c[i + j] & mask) << (bits * j);
+            hi |= (uint64_t)(c[i + j + 4] & mask) << (bits * j);
+        }
+        /* 4 * bits <= 52: the upper word starts at bit 4 * bits of the string */
+        lo |= hi << (4 * bits);
+        hi >>= 64 - 4 * bits;
+        for (unsigned j = 0; j < bits; j++) {
+            out[j] = (uint8_t)(j < 8 ? lo >> (8 * j) : hi >> (8 * (j - 8)));
         }
     }
 }
 
 static inline void unpack(uint16_t *c, const uint8_t *in, const unsigned bits)
 {
-    uint32_t acc = 0; /* at most bits - 1 + 8 <= 20 bits */
-    unsigned have = 0;
-    for (size_t i = 0; i < PQI_SABER_N; i++) {
-        for (; have < bits; have += 8) {
-            acc |= (uint32_t)*in++ << have;
+    const uint32_t mask = (1u << bits) - 1u;
+    for (size_t i = 0; i < PQI_SABER_N; i += 8, in += bits) {
+        uint64_t lo = 0, hi = 0;
+        for (unsigned j = 0; j < bits; j++) {
+            if (j < 8) {
+                lo |= (uint64_t)in[j] << (8 * j);
+            } else {
+                hi |= (uint64_t)in[j] << (8 * (j - 8));
+            }
         }
-        c[i] = (uint16_t)(acc & ((1u << bits) - 1u));
-        acc >>= bits;
-        have -= bits;
+        hi = hi << (64 - 4 * bits) | lo >> (4 * bits);
+        for (unsigned j = 0; j < 4; j++) {
+            c[i + j] = (uint16_t)((lo >> (bits * j)) & mask);
+            c[i + j + 4] = (uint16_t)((hi >> (bits * j)) & mask);
+        }
     }
 }
 
+/* The widths of ciphertexts and messages are short strings; one body serves them. */
 void pqi_saber_pack(uint8_t *out, const uint16_t *c, unsigned bits)
 {
-    pack(out, c, bits);
+    if (bits == PQI_SABER_LOG_P) {
+        pack(out, c, PQI_SABER_LOG_P);
+    } else {
+        pack(out, c, bits);
+    }
 }
 
 void pqi_saber_unpack(uint16_t *c, const uint8_t *in, unsigned bits)
 {
-    unpack(c, in, bits);
+    if (bits == PQI_SABER_LOG_Q) {
+        unpack(c, in, PQI_SABER_LOG_Q);
+    } else if (bits == PQI_SABER_LOG_P) {
+        unpack(c, in, PQI_SABER_LOG_P);
+    } else {
+        unpack(c, in, bits);
+    }
 }
 
 void pqi_saber_centre(uint16_t *c, unsigned bits)
@@ -51,64 +75,56 @@ void pqi_saber_centre(uint16_t *c, unsigned bits)
     }
 }
 
-static void put(uint8_t *s, size_t i, unsigned v)
-{
-    if (i < HALF) {
-        s[i] = (uint8_t)(v & 15u);
-    } else {
-        s[i - HALF] = (uint8_t)(s[i - HALF] | (v & 15u) << 4);
-    }
-}
-
-/* The number of set bits of x < 32. */
-static inline unsigned weight(unsigned x)
-{
-    x = (x & 0x15u) + (x >> 1 & 0x15u);
-    return (x & 3u) + (x >> 2 & 3u) + (x >> 4);
-}
-
-void pqi_saber_sample(uint8_t *s, const uint8_t *in, unsigned mu)
+/* Four coefficients of mu bits at a time: sums of mu / 2 neighbouring bits in fields of as many. */
+static inline void sample(uint16_t *c, const uint8_t *in, const unsigned mu)
 {
     const unsigned half = mu / 2, mask = (1u << half) - 1u;
-    uint32_t acc = 0; /* at most mu - 1 + 8 <= 17 bits */
-    unsigned have = 0;
-    for (size_t i = 0; i < PQI_SABER_N; i++) {
-        for (; have < mu; have += 8) {
-            acc |= (uint32_t)*in++ << have;
+    for (size_t i = 0; i < PQI_SABER_N; i += 4, in += half) {
+        uint64_t x = 0, t = 0, ones = 0;
+        for (unsigned j = 0; j < half; j++) {
+            x |= (uint64_t)in[j] << (8 * j);
         }
-        put(s, i, weight(acc & mask) - weight(acc >> half & mask));
-        acc >>= mu;
-        have -= mu;
-    }
-}
-
-void pqi_saber_small_pack(uint8_t *out, const uint8_t *s)
-{
-    uint32_t acc = 0;
-    unsigned have = 0;
-    for (size_t i = 0; i < PQI_SABER_N; i++) {
-        uint32_t v = i < HALF ? s[i] & 15u : (uint32_t)s[i - HALF] >> 4;
-        acc |= (((v ^ 8u) - 8u) & 0x1fffu) << have;
-        for (have += PQI_SABER_LOG_Q; have >= 8; have -= 8) {
-            *out++ = (uint8_t)acc;
-            acc >>= 8;
+        for (unsigned j = 0; j < 8; j++) {
+            ones |= (uint64_t)1 << (half * j);
+        }
+        for (unsigned j = 0; j < half; j++) {
+            t += x >> j & ones;
+        }
+        for (unsigned j = 0; j < 4; j++, t >>= mu) {
+            c[i + j] = (uint16_t)(((unsigned)t & mask) - ((unsigned)(t >> half) & mask));
         }
     }
 }
 
-uint32_t pqi_saber_small_unpack(uint8_t *s, const uint8_t *in, unsigned max)
+void pqi_saber_sample(uint16_t *c, const uint8_t *in, unsigned mu)
 {
-    uint32_t acc = 0, bad = 0;
-    unsigned have = 0;
+    if (mu == 8) {
+        sample(c, in, 8);
+    } else {
+        sample(c, in, mu);
+    }
+}
+
+void pqi_saber_small_put(uint8_t *s, const uint16_t *c)
+{
+    for (size_t i = 0; i < HALF; i++) {
+        s[i] = (uint8_t)((c[i] & 15u) | (c[i + HALF] & 15u) << 4);
+    }
+}
+
+void pqi_saber_small_get(uint16_t *c, const uint8_t *s)
+{
+    for (size_t i = 0; i < HALF; i++) {
+        c[i] = (uint16_t)(((s[i] & 15u) ^ 8u) - 8u);
+        c[i + HALF] = (uint16_t)((((unsigned)s[i] >> 4) ^ 8u) - 8u);
+    }
+}
+
+uint32_t pqi_saber_over(const uint16_t *c, unsigned max)
+{
+    uint32_t bad = 0;
     for (size_t i = 0; i < PQI_SABER_N; i++) {
-        for (; have < PQI_SABER_LOG_Q; have += 8) {
-            acc |= (uint32_t)*in++ << have;
-        }
-        uint32_t v = acc & 0x1fffu;
-        bad |= 2u * max - ((v + max) & 0x1fffu); /* bit 31 if v is not in -max..max modulo q */
-        put(s, i, v);
-        acc >>= PQI_SABER_LOG_Q;
-        have -= PQI_SABER_LOG_Q;
+        bad |= 2u * max - ((c[i] + max) & 0x1fffu); /* bit 31 if c is not in -max..max modulo q */
     }
     return pqi_ct_barrier_u32(0u - (bad >> 31));
 }

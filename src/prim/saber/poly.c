@@ -26,13 +26,31 @@
 #define QUARTER (PQI_SABER_N / 4u)
 #define BLOCK   8u
 
-/* A loop of eight steps is one vector operation, unless a compiler unrolls it first. */
+/* Loops of eight steps: gcc unrolls them before it looks for vectors, and then finds none; clang does
+ * so with scalar products. */
 #if defined(__clang__)
-#define KEEP_LOOP _Pragma("clang loop unroll(disable)")
+#define KEEP_LOOP
+#define KEEP_DOT _Pragma("clang loop vectorize_width(8) interleave_count(1) unroll(disable)")
 #elif defined(__GNUC__)
 #define KEEP_LOOP _Pragma("GCC unroll 1")
+#define KEEP_DOT  KEEP_LOOP
 #else
 #define KEEP_LOOP
+#define KEEP_DOT
+#endif
+
+/* Scalar products that wait for their reduction: all of a quarter for vectors, a block for size. */
+#if defined(__OPTIMIZE_SIZE__)
+#define RUN BLOCK
+#else
+#define RUN QUARTER
+#endif
+
+/* A copy of a function for a constant prime would be unrolled whole by clang, with the same end. */
+#if defined(__GNUC__)
+#define ONE_COPY __attribute__((noinline))
+#else
+#define ONE_COPY
 #endif
 
 typedef pqi_saber_prime prime;
@@ -54,19 +72,22 @@ const pqi_saber_prime pqi_saber_primes[2] = {
 _Static_assert(5441 * 5569 > 2 * 4 * 256 * PQI_SABER_MAX_A * 3 + 2 * 5441,
     "the sum of four products with |s| <= 3, of three with 4 or of two with 5 is exact");
 
-static void reduce(int16_t *c, size_t n, const prime *q)
+/* Loops with constants of the prime run over a quarter: clang unrolls these, and only then knows that
+ * the constants have 16 bits, which the vector product needs. For the same reason a product of a sum
+ * has a pass of its own. */
+ONE_COPY static void reduce(int16_t *c, const prime *q)
 {
     const int16_t v = q->barrett, p = q->p;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < QUARTER; i++) {
         c[i] = barrett(c[i], v, p);
     }
 }
 
-/* Compilers find the vector form of a Montgomery product only when its factor comes from memory:
- * so products of sums have a pass of their own. */
-static void multiply(int16_t *c, size_t n, int16_t z, int16_t zp, int16_t p)
+ONE_COPY static void multiply(int16_t *c, int16_t z, const prime *q)
 {
-    for (size_t i = 0; i < n; i++) {
+    const int16_t p = q->p;
+    const int16_t zp = mul_lo(z, q->p_inv);
+    for (size_t i = 0; i < QUARTER; i++) {
         c[i] = mont_mul(c[i], z, zp, p);
     }
 }
@@ -78,6 +99,7 @@ static void layer(int16_t *c, size_t len, const int16_t *zeta, const prime *q)
     for (int16_t *end = c + QUARTER; c != end; c += 2 * len) {
         const int16_t z = *zeta++;
         const int16_t zp = mul_lo(z, p_inv);
+        KEEP_LOOP
         for (size_t j = 0; j < len; j++) {
             int16_t t = mont_mul(c[j + len], z, zp, p);
             c[j + len] = sub(c[j], t);
@@ -93,13 +115,13 @@ static void layers(int16_t *c, size_t n, const prime *q)
     for (size_t len = QUARTER / 2, k = 4; len >= BLOCK; len >>= 1, k <<= 1) {
         layer(c, len, q->zeta + k + (n * k >> 2), q);
     }
-    reduce(c, QUARTER, q);
+    reduce(c, q);
 }
 
 /* The constants of the first two layers, X^256 + 1 = (X^128 - y)(X^128 + y) and again for X^128 - y,
  * with the signs of quarter n. */
 typedef struct split_zetas {
-    int16_t y, yp, z, zp, p;
+    int16_t y, yp, z, p;
 } split_zetas;
 
 static inline split_zetas split_for(const prime *q, size_t n)
@@ -108,17 +130,17 @@ static inline split_zetas split_for(const prime *q, size_t n)
     s.y = (int16_t)((n & 2u) == 0 ? q->zeta[1] : -q->zeta[1]);
     s.z = (int16_t)((n & 1u) == 0 ? q->zeta[2 + (n >> 1)] : -q->zeta[2 + (n >> 1)]);
     s.yp = mul_lo(s.y, q->p_inv);
-    s.zp = mul_lo(s.z, q->p_inv);
     return s;
 }
 
-static void transform(int16_t *restrict f, const int16_t *restrict a, size_t n, const prime *q)
+ONE_COPY static void transform(
+    int16_t *restrict f, const int16_t *restrict a, size_t n, const prime *q)
 {
     const split_zetas s = split_for(q, n);
     for (size_t i = 0; i < QUARTER; i++) {
         f[i] = add(a[i + QUARTER], mont_mul(a[i + 3 * QUARTER], s.y, s.yp, s.p));
     }
-    multiply(f, QUARTER, s.z, s.zp, s.p);
+    multiply(f, s.z, q);
     for (size_t i = 0; i < QUARTER; i++) {
         f[i] = add(f[i], add(a[i], mont_mul(a[i + 2 * QUARTER], s.y, s.yp, s.p)));
     }
@@ -136,14 +158,14 @@ static inline int16_t high(uint8_t b)
     return (int16_t)(((b >> 4) ^ 8) - 8);
 }
 
-static void transform_small(
+ONE_COPY static void transform_small(
     int16_t *restrict f, const uint8_t *restrict b, size_t n, const prime *q)
 {
     const split_zetas s = split_for(q, n);
     for (size_t i = 0; i < QUARTER; i++) {
         f[i] = add(low(b[i + QUARTER]), mont_mul(high(b[i + QUARTER]), s.y, s.yp, s.p));
     }
-    multiply(f, QUARTER, s.z, s.zp, s.p);
+    multiply(f, s.z, q);
     for (size_t i = 0; i < QUARTER; i++) {
         f[i] = add(f[i], add(low(b[i]), mont_mul(high(b[i]), s.y, s.yp, s.p)));
     }
@@ -152,7 +174,7 @@ static void transform_small(
 
 /* For each block b of f modulo X^8 - z: e = b backwards || z * b backwards. So coefficient l of a
  * product a * b is the scalar product of a and the eight numbers from e + 7 - l on. */
-static void extend(
+ONE_COPY static void extend(
     int16_t *restrict e, const int16_t *restrict f, const int16_t *zeta, const prime *q)
 {
     const int16_t p = q->p, p_inv = q->p_inv;
@@ -164,31 +186,35 @@ static void extend(
             e[2 * b + BLOCK - 1 - l] = f[b + l];
             e[2 * b + 2 * BLOCK - 1 - l] = f[b + l];
         }
-        multiply(e + 2 * b + BLOCK, BLOCK, z, zp, p);
+        KEEP_LOOP
+        for (size_t l = BLOCK; l < 2 * BLOCK; l++) {
+            e[2 * b + l] = mont_mul(e[2 * b + l], z, zp, p);
+        }
     }
 }
 
 /* sum += the products of blocks. |f|, |b| <= 2784, |z * b| < 2904: |r| <= 8 * 2784 * 2904 < 2^26, and
  * a term of the sum is at most 2^26 / 2^16 + p/2 + 1 < 3810; four terms stay below 2^14. */
-static void blocks_add(int16_t *restrict sum, const int16_t *restrict f, const int16_t *restrict e,
-    int32_t *restrict r, const prime *q)
+ONE_COPY static void blocks_add(int16_t *restrict sum, const int16_t *restrict f,
+    const int16_t *restrict e, int32_t *restrict r, const prime *q)
 {
     const int16_t p = q->p, p_inv = q->p_inv;
-    for (size_t b = 0; b < QUARTER; b += BLOCK) {
-        for (size_t l = 0; l < BLOCK; l++) {
+    for (size_t run = 0; run < QUARTER; run += RUN, sum += RUN) {
+        for (size_t n = 0; n < RUN; n++) {
+            const size_t l = n % BLOCK, b = run + n - l;
             const int16_t *row = e + 2 * b + BLOCK - 1 - l;
             int32_t t = 0;
-            KEEP_LOOP
+            KEEP_DOT
             for (size_t i = 0; i < BLOCK; i++) {
                 t += (int32_t)f[b + i] * row[i];
             }
-            r[b + l] = t;
+            r[n] = t;
         }
-    }
-    for (size_t n = 0; n < QUARTER; n++) {
-        int16_t hi = (int16_t)(r[n] >> 16);
-        int16_t lo = (int16_t)r[n];
-        sum[n] = add(sum[n], sub(hi, mul_hi(mul_lo(lo, p_inv), p)));
+        for (size_t n = 0; n < RUN; n++) {
+            int16_t hi = (int16_t)(r[n] >> 16);
+            int16_t lo = (int16_t)r[n];
+            sum[n] = add(sum[n], sub(hi, mul_hi(mul_lo(lo, p_inv), p)));
+        }
     }
 }
 
@@ -199,7 +225,7 @@ void pqi_saber_sum_clear(pqi_saber_sum *w)
 
 void pqi_saber_sum_add(pqi_saber_sum *w, const int16_t *a, const uint8_t *s)
 {
-    int32_t r[QUARTER];
+    int32_t r[RUN];
     for (size_t n = 0; n < 8; n++) {
         const prime *q = &pqi_saber_primes[n & 1u];
         const size_t quarter = n >> 1;
@@ -213,31 +239,50 @@ void pqi_saber_sum_add(pqi_saber_sum *w, const int16_t *a, const uint8_t *s)
 
 /* One layer of the inverse, Gentleman-Sande: doubles the bound of sums, products are < MONT. The
  * constants are those of the transform backwards, negated. */
-static void inv_layer(int16_t *c, size_t len, const int16_t *zeta, const prime *q)
+static inline void inv_layer(int16_t *c, const size_t len, const int16_t *zeta, const prime *q)
 {
     const int16_t p = q->p, p_inv = q->p_inv;
-    for (int16_t *end = c + PQI_SABER_N; c != end; c += 2 * len) {
+    for (size_t start = 0; start < PQI_SABER_N; start += 2 * len) {
         const int16_t z = *zeta--;
         const int16_t zp = mul_lo(z, p_inv);
-        for (size_t j = 0; j < len; j++) {
+        KEEP_LOOP
+        for (size_t j = start; j < start + len; j++) {
             int16_t t = c[j];
             c[j] = add(t, c[j + len]);
-            c[j + len] = sub(c[j + len], t);
+            c[j + len] = mont_mul(sub(c[j + len], t), z, zp, p);
         }
-        multiply(c + len, len, z, zp, p);
     }
 }
 
-/* The inverse transform; the factor 2^-16 of the products is taken out as well. Out: < MONT. */
-static void inverse(int16_t *c, const prime *q)
+/* The last layer, and the factor 2^-16 of the products taken out. */
+static void inv_last(int16_t *c, const prime *q)
 {
-    for (size_t len = BLOCK, k = 32; len < PQI_SABER_N; len <<= 1, k >>= 1) {
-        if (len == BLOCK || len == 64) { /* sums: 2784 * 2^3 = 22272, then 2784 * 2^2 */
-            reduce(c, PQI_SABER_N, q);
-        }
-        inv_layer(c, len, q->zeta + k - 1, q);
+    for (size_t j = 0; j < PQI_SABER_N / 2; j++) {
+        int16_t t = c[j];
+        c[j] = add(t, c[j + PQI_SABER_N / 2]);
+        c[j + PQI_SABER_N / 2] = sub(c[j + PQI_SABER_N / 2], t);
     }
-    multiply(c, PQI_SABER_N, q->scale, mul_lo(q->scale, q->p_inv), q->p);
+    multiply(c + 2 * QUARTER, q->zeta[1], q);
+    multiply(c + 3 * QUARTER, q->zeta[1], q);
+    for (size_t i = 0; i < PQI_SABER_N; i += QUARTER) {
+        multiply(c + i, q->scale, q);
+    }
+}
+
+/* The inverse transform. Out: < MONT. */
+ONE_COPY static void inverse(int16_t *c, const prime *q)
+{
+    for (size_t i = 0; i < PQI_SABER_N; i += QUARTER) {
+        reduce(c + i, q);
+    }
+    inv_layer(c, 8, q->zeta + 31, q);
+    inv_layer(c, 16, q->zeta + 15, q);
+    inv_layer(c, 32, q->zeta + 7, q); /* sums: 2784 * 2^3 = 22272 */
+    for (size_t i = 0; i < PQI_SABER_N; i += QUARTER) {
+        reduce(c + i, q);
+    }
+    inv_layer(c, 64, q->zeta + 3, q);
+    inv_last(c, q); /* 2784 * 2^2 */
 }
 
 void pqi_saber_sum_get(uint16_t *out, pqi_saber_sum *w)

@@ -51,12 +51,14 @@ void pqi_saber_pack(uint8_t *out, const uint16_t *c, unsigned bits);
 void pqi_saber_unpack(uint16_t *c, const uint8_t *in, unsigned bits);
 /* 0..2^bits - 1 to the centred range -2^(bits-1)..2^(bits-1) - 1, in place. */
 void pqi_saber_centre(uint16_t *c, unsigned bits);
-/* s = the coefficients HammingWeight(mu / 2 bits) - HammingWeight(the next mu / 2 bits) of `in`,
- * 32 * mu bytes; mu is 6, 8 or 10. */
-void pqi_saber_sample(uint8_t *s, const uint8_t *in, unsigned mu);
-/* Packs a secret with 13 bits a coefficient, modulo q: 416 bytes. */
-void pqi_saber_small_pack(uint8_t *out, const uint8_t *s);
-/* The reverse. All ones if a coefficient is outside -max..max, else zero. */
-uint32_t pqi_saber_small_unpack(uint8_t *s, const uint8_t *in, unsigned max);
+/* c = the coefficients HammingWeight(mu / 2 bits) - HammingWeight(the next mu / 2 bits) of `in`,
+ * 32 * mu bytes, modulo 2^16; mu is 6, 8 or 10. */
+void pqi_saber_sample(uint16_t *c, const uint8_t *in, unsigned mu);
+/* All ones if a coefficient, taken modulo q, is outside -max..max, else zero. */
+uint32_t pqi_saber_over(const uint16_t *c, unsigned max);
+/* The low four bits of every coefficient. */
+void pqi_saber_small_put(uint8_t *s, const uint16_t *c);
+/* The reverse, modulo 2^16. */
+void pqi_saber_small_get(uint16_t *c, const uint8_t *s);
 
 #endif

@@ -54,8 +54,9 @@ static void make_secret(const pqi_saber_set *set, work *w)
 {
     start_stream(w, w->kr + 32);
     for (size_t i = 0; i < set->k; i++) {
-        pqi_xof_squeeze(&w->xof, w->a, PQI_SABER_BYTES(set->mu));
-        pqi_saber_sample(w->s[i], (const uint8_t *)w->a, set->mu);
+        pqi_xof_squeeze(&w->xof, w->sum.sum, PQI_SABER_BYTES(set->mu)); /* no sum is in use */
+        pqi_saber_sample(w->a, (const uint8_t *)w->sum.sum, set->mu);
+        pqi_saber_small_put(w->s[i], w->a);
     }
 }
 
@@ -140,7 +141,8 @@ pqi_status pqi_saber_keygen(
     PQI_PUBLIC(pk, PQI_SABER_PK(k));
     /* sk = s || pk || SHA3-256(pk) || z */
     for (size_t i = 0; i < k; i++) {
-        pqi_saber_small_pack(sk + POLY_Q * i, w->s[i]);
+        pqi_saber_small_get(w->a, w->s[i]);
+        pqi_saber_pack(sk + POLY_Q * i, w->a, LOG_Q);
     }
     memcpy(sk_pk, pk, PQI_SABER_PK(k));
     hash(w, sk_h, pk, PQI_SABER_PK(k));
@@ -239,7 +241,9 @@ static uint32_t load_secret(const pqi_saber_set *set, work *w, const uint8_t *sk
 {
     uint32_t bad = 0;
     for (size_t i = 0; i < set->k; i++) {
-        bad |= pqi_saber_small_unpack(w->s[i], sk + POLY_Q * i, set->mu / 2u);
+        pqi_saber_unpack(w->a, sk + POLY_Q * i, LOG_Q);
+        bad |= pqi_saber_over(w->a, set->mu / 2u);
+        pqi_saber_small_put(w->s[i], w->a);
     }
     PQI_PUBLIC(&bad, sizeof bad);
     return bad;
