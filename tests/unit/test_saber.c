@@ -11,7 +11,7 @@
 static const pqi_kem *const algs[3] = {&pqi_kem_lightsaber, &pqi_kem_saber, &pqi_kem_firesaber};
 
 #define SCRATCH   8192u
-#define TMP_FIXED 2392u /* and 128 bytes for each secret polynomial: src/prim/saber/README.md */
+#define TMP_FIXED 2264u /* and 128 bytes for each secret polynomial: src/prim/saber/README.md */
 
 static alignas(8) uint8_t tmp_bytes[SCRATCH + 8];
 static uint8_t pk[PQI_KEM_MAX_PK], sk[PQI_KEM_MAX_SK], ct[PQI_KEM_MAX_CT];

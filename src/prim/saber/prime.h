@@ -40,7 +40,11 @@ static inline int16_t sub(int16_t a, int16_t b)
  * so the difference of the high halves is exact. Out: < MONT. */
 static inline int16_t mont_mul(int16_t a, int16_t z, int16_t zp, int16_t p)
 {
-    return sub(mul_hi(a, z), mul_hi(mul_lo(a, zp), p));
+#if defined(__OPTIMIZE_SIZE__)
+    return (int16_t)(((int32_t)a * z - (int32_t)mul_lo(a, zp) * p) >> 16); /* below 2^28 */
+#else
+    return sub(mul_hi(a, z), mul_hi(mul_lo(a, zp), p)); /* the form vector units have */
+#endif
 }
 
 /* Any a to at most 2784 (2720 for 5441): the centred range, by exhaustion in the tests. */
