@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static alignas(8) uint8_t tmp_bytes[8192];
+static alignas(8) uint8_t tmp_bytes[16384];
 static uint8_t pk[PQI_KEM_MAX_PK], sk[PQI_KEM_MAX_SK], ct[PQI_KEM_MAX_CT];
 
 static int run(const pqi_kem *alg)

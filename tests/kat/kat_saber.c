@@ -114,7 +114,7 @@ static void put_hex(struct rsp *r, const char *name, const uint8_t *p, size_t n)
 
 static void one_count(struct rsp *r, const pqi_kem *alg, const uint8_t entropy[48])
 {
-    static alignas(8) uint8_t tmp_bytes[4096];
+    static alignas(8) uint8_t tmp_bytes[16384];
     static uint8_t pk[PQI_KEM_MAX_PK], sk[PQI_KEM_MAX_SK], ct[PQI_KEM_MAX_CT];
     uint8_t seed[96], coins[32], ss[32], ss2[32];
     const pqi_span tmp = {tmp_bytes, alg->tmp_len};

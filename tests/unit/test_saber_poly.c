@@ -103,7 +103,8 @@ static void schoolbook_add(const int16_t *a, const uint8_t *s)
 }
 
 static int16_t a[N];
-static uint8_t s[PQI_SABER_SMALL];
+static pqi_saber_small small;
+static uint8_t *const s = small.s;
 static pqi_saber_sum sum;
 
 static void start(void)
@@ -115,7 +116,8 @@ static void start(void)
 
 static void add_both(void)
 {
-    pqi_saber_sum_add(&sum, a, s);
+    pqi_saber_prepare(&sum, &small);
+    pqi_saber_sum_add(&sum, a, &small);
     schoolbook_add(a, s);
 }
 
@@ -193,7 +195,7 @@ static void extreme_operands(void **state)
     for (unsigned i = 0; i < N; i++) {
         start();
         memset(a, 0, sizeof a);
-        memset(s, 0, sizeof s);
+        memset(s, 0, sizeof small.s);
         a[i] = -4096;
         set_small(s, (i * 7 + 3) % N, -5);
         add_both();
@@ -269,7 +271,7 @@ static void sampling(void **state)
             }
             uint16_t c[N];
             pqi_saber_sample(c, in, mu);
-            memset(s, 0x5a, sizeof s);
+            memset(s, 0x5a, sizeof small.s);
             pqi_saber_small_put(s, c);
             for (unsigned i = 0; i < N; i++) {
                 int v = (int)ones(in, i * mu, mu / 2) - (int)ones(in, i * mu + mu / 2, mu / 2);

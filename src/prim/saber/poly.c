@@ -223,16 +223,40 @@ void pqi_saber_sum_clear(pqi_saber_sum *w)
     memset(w->sum, 0, sizeof w->sum);
 }
 
-void pqi_saber_sum_add(pqi_saber_sum *w, const int16_t *a, const uint8_t *s)
+/* e = s made ready for step n: prime n mod 2, quarter n / 2. */
+static void ready(pqi_saber_sum *w, int16_t *e, const uint8_t *s, size_t n)
+{
+    const prime *q = &pqi_saber_primes[n & 1u];
+    transform_small(w->f, s, n >> 1, q);
+    extend(e, w->f, q->zeta + 16 + 4 * (n >> 1), q);
+}
+
+void pqi_saber_prepare(pqi_saber_sum *w, pqi_saber_small *s)
+{
+#if defined(__OPTIMIZE_SIZE__)
+    (void)w;
+    (void)s;
+#else
+    for (size_t n = 0; n < 8; n++) {
+        ready(w, s->e[n], s->s, n);
+    }
+#endif
+}
+
+void pqi_saber_sum_add(pqi_saber_sum *w, const int16_t *a, const pqi_saber_small *s)
 {
     int32_t r[RUN];
     for (size_t n = 0; n < 8; n++) {
         const prime *q = &pqi_saber_primes[n & 1u];
-        const size_t quarter = n >> 1;
-        transform_small(w->f, s, quarter, q);
-        extend(w->e, w->f, q->zeta + 16 + 4 * quarter, q);
-        transform(w->f, a, quarter, q);
-        blocks_add(w->sum[n & 1u] + QUARTER * quarter, w->f, w->e, r, q);
+        int16_t *sum = w->sum[n & 1u] + QUARTER * (n >> 1);
+#if defined(__OPTIMIZE_SIZE__)
+        const int16_t *e = w->e;
+        ready(w, w->e, s->s, n);
+#else
+        const int16_t *e = s->e[n];
+#endif
+        transform(w->f, a, n >> 1, q);
+        blocks_add(sum, w->f, e, r, q);
     }
     pqi_wipe(r, sizeof r);
 }

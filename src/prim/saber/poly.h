@@ -19,8 +19,14 @@
 #define PQI_SABER_MAX_S 5    /* bound of a secret factor: mu / 2, at most 5 (LightSaber) */
 
 /* A secret polynomial: coefficient i in the low half of byte i mod 128, or in the high half for
- * i >= 128, as a signed number of four bits. */
-#define PQI_SABER_SMALL 128u
+ * i >= 128, as a signed number of four bits. Its transform is used in k products. It is held where
+ * memory is plenty; builds for size make it anew for each product. */
+typedef struct pqi_saber_small {
+    uint8_t s[PQI_SABER_N / 2];
+#if !defined(__OPTIMIZE_SIZE__)
+    int16_t e[8][PQI_SABER_N / 2]; /* for each quarter and prime */
+#endif
+} pqi_saber_small;
 
 /* poly.c: sums of products a * s. */
 
@@ -28,15 +34,17 @@
  * time, so that only the sum itself is held whole. */
 typedef struct pqi_saber_sum {
     int16_t f[PQI_SABER_N / 4];  /* a quarter of the transform of s, then of a */
-    int16_t e[PQI_SABER_N / 2];  /* that of s, made ready for products of blocks */
+    int16_t e[PQI_SABER_N / 2];  /* that of s, made ready for products of blocks (for size only) */
     int16_t sum[2][PQI_SABER_N]; /* transforms of the sum, one for each prime */
 } pqi_saber_sum;
 
 /* sum = 0 */
 void pqi_saber_sum_clear(pqi_saber_sum *w);
-/* sum += a * s. |a| <= PQI_SABER_MAX_A, |s| <= PQI_SABER_MAX_S. Up to four products, whose sum has
- * no coefficient above 12,582,912 (any row of any parameter set: k * 256 * 4096 * mu / 2). */
-void pqi_saber_sum_add(pqi_saber_sum *w, const int16_t *a, const uint8_t *s);
+/* To be called after s->s has changed; |s| <= PQI_SABER_MAX_S. */
+void pqi_saber_prepare(pqi_saber_sum *w, pqi_saber_small *s);
+/* sum += a * s. |a| <= PQI_SABER_MAX_A. Up to four products, whose sum has no coefficient above
+ * 12,582,912 (any row of any parameter set: k * 256 * 4096 * mu / 2). */
+void pqi_saber_sum_add(pqi_saber_sum *w, const int16_t *a, const pqi_saber_small *s);
 /* out = the sum modulo 2^16. Destroys it. */
 void pqi_saber_sum_get(uint16_t *out, pqi_saber_sum *w);
 

@@ -19,12 +19,12 @@ typedef struct pqi_saber_work {
     pqi_xof xof;             /* every hash: nothing of it lies on the stack */
     uint16_t a[PQI_SABER_N]; /* bytes of a matrix entry, the entry, then a result and its bytes */
     pqi_saber_sum sum;
-    uint8_t m[64];                /* m || hash of the public key */
-    uint8_t kr[64];               /* K^ || seed of s', then K^ || hash of the ciphertext */
-    uint8_t s[][PQI_SABER_SMALL]; /* k of them: s or s' */
+    uint8_t m[64];       /* m || hash of the public key */
+    uint8_t kr[64];      /* K^ || seed of s', then K^ || hash of the ciphertext */
+    pqi_saber_small s[]; /* k of them: s or s' */
 } pqi_saber_work;
 
-#define PQI_SABER_TMP(k) (sizeof(pqi_saber_work) + (k) * (size_t)PQI_SABER_SMALL)
+#define PQI_SABER_TMP(k) (sizeof(pqi_saber_work) + (k) * sizeof(pqi_saber_small))
 
 /* Bytes: public key, secret key, ciphertext (spec section 4, Table 1). */
 #define PQI_SABER_PK(k)        (PQI_SABER_BYTES(PQI_SABER_LOG_P) * (k) + 32u)

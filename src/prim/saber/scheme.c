@@ -23,6 +23,11 @@
 
 _Static_assert(sizeof(pqi_saber_work) % 8 == 0, "the secrets follow without a gap");
 _Static_assert(sizeof(pqi_saber_work) == 216 + 512 + 128 + 256 + 1024 + 128, "tmp as documented");
+#if defined(__OPTIMIZE_SIZE__)
+_Static_assert(sizeof(pqi_saber_small) == 128, "tmp as documented");
+#else
+_Static_assert(sizeof(pqi_saber_small) == 128 + 2048, "tmp as documented");
+#endif
 _Static_assert(SUM_LEN <= POLY_Q + POLY_P, "k sums fit the secret key");
 _Static_assert(POLY_P <= SUM_LEN && 32 * 10 <= SUM_LEN, "pieces and noise fit w->a");
 
@@ -56,7 +61,8 @@ static void make_secret(const pqi_saber_set *set, work *w)
     for (size_t i = 0; i < set->k; i++) {
         pqi_xof_squeeze(&w->xof, w->sum.sum, PQI_SABER_BYTES(set->mu)); /* no sum is in use */
         pqi_saber_sample(w->a, (const uint8_t *)w->sum.sum, set->mu);
-        pqi_saber_small_put(w->s[i], w->a);
+        pqi_saber_small_put(w->s[i].s, w->a);
+        pqi_saber_prepare(&w->sum, &w->s[i]);
     }
 }
 
@@ -70,7 +76,7 @@ static void next_entry(work *w)
 }
 
 /* w->sum += w->a * s */
-static void multiply(work *w, const uint8_t *s)
+static void multiply(work *w, const pqi_saber_small *s)
 {
     pqi_saber_sum_add(&w->sum, (const int16_t *)w->a, s);
 }
@@ -111,7 +117,7 @@ static void transposed_product(
         for (size_t i = 0; i < set->k; i++) {
             next_entry(w);
             pqi_saber_sum_clear(&w->sum);
-            multiply(w, w->s[j]);
+            multiply(w, &w->s[j]);
             pqi_saber_sum_get(w->a, &w->sum);
             add_to_sum(sums + SUM_LEN * i, w);
         }
@@ -141,7 +147,7 @@ pqi_status pqi_saber_keygen(
     PQI_PUBLIC(pk, PQI_SABER_PK(k));
     /* sk = s || pk || SHA3-256(pk) || z */
     for (size_t i = 0; i < k; i++) {
-        pqi_saber_small_get(w->a, w->s[i]);
+        pqi_saber_small_get(w->a, w->s[i].s);
         pqi_saber_pack(sk + POLY_Q * i, w->a, LOG_Q);
     }
     memcpy(sk_pk, pk, PQI_SABER_PK(k));
@@ -175,7 +181,7 @@ static void inner_product(const pqi_saber_set *set, work *w, const uint8_t *vec)
     pqi_saber_sum_clear(&w->sum);
     for (size_t j = 0; j < set->k; j++) {
         pqi_saber_unpack(w->a, vec + POLY_P * j, LOG_P);
-        multiply(w, w->s[j]);
+        multiply(w, &w->s[j]);
     }
     pqi_saber_sum_get(w->a, &w->sum);
 }
@@ -190,7 +196,7 @@ static void encrypt(const pqi_saber_set *set, work *w, const uint8_t *pk, sink *
         pqi_saber_sum_clear(&w->sum);
         for (size_t j = 0; j < k; j++) {
             next_entry(w);
-            multiply(w, w->s[j]);
+            multiply(w, &w->s[j]);
         }
         pqi_saber_sum_get(w->a, &w->sum);
         round_off(w, H1, LOG_Q - LOG_P);
@@ -243,7 +249,8 @@ static uint32_t load_secret(const pqi_saber_set *set, work *w, const uint8_t *sk
     for (size_t i = 0; i < set->k; i++) {
         pqi_saber_unpack(w->a, sk + POLY_Q * i, LOG_Q);
         bad |= pqi_saber_over(w->a, set->mu / 2u);
-        pqi_saber_small_put(w->s[i], w->a);
+        pqi_saber_small_put(w->s[i].s, w->a);
+        pqi_saber_prepare(&w->sum, &w->s[i]);
     }
     PQI_PUBLIC(&bad, sizeof bad);
     return bad;
