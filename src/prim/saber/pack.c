@@ -49,7 +49,9 @@ static inline void unpack(uint16_t *c, const uint8_t *in, const unsigned bits)
 /* The widths of ciphertexts and messages are short strings; one body serves them. */
 void pqi_saber_pack(uint8_t *out, const uint16_t *c, unsigned bits)
 {
-    if (bits == PQI_SABER_LOG_P) {
+    if (bits == PQI_SABER_LOG_Q) {
+        pack(out, c, PQI_SABER_LOG_Q);
+    } else if (bits == PQI_SABER_LOG_P) {
         pack(out, c, PQI_SABER_LOG_P);
     } else {
         pack(out, c, bits);
