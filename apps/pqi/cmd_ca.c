@@ -83,6 +83,10 @@ static pqi_cli_exit init(const pqi_cli_command *self, int argc, char **argv)
     if (rc != PQI_CLI_OK) {
         return rc;
     }
+    if (row->id == PQI_PROFILE_SABER_DILITHIUM && !unstandard) {
+        return pqi_cli_usage(self,
+            "saber-dilithium is not standardised: it needs --allow-not-standardised beside it");
+    }
     o.root_alg = row->root_sig_id;
     o.issuer_alg = row->sig_id;
     o.min_level = (uint8_t)min_level;
