@@ -37,6 +37,8 @@ set(PQI_CORE_SOURCES
     src/suite/suite_0006.c
     src/suite/suite_0007.c
     src/suite/suite_0008.c
+    src/suite/xwing.c
+    src/suite/xwing_selftest.c
     src/hal/provider.c
     src/hal/provider_soft.c
     src/hal/soft_core.c

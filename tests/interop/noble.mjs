@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// ML-KEM and ML-DSA against @noble/post-quantum: keys, ciphertexts and signatures cross both ways.
+// ML-KEM, ML-DSA and X-Wing against @noble/post-quantum: keys, ciphertexts and signatures cross both ways.
 // node noble.mjs PEER: PEER is the program of peer.c. Prints TAP.
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { randomBytes } from 'node:crypto';
 import { ml_kem512, ml_kem768, ml_kem1024 } from '@noble/post-quantum/ml-kem.js';
+import { ml_kem768_x25519 as xwing } from '@noble/post-quantum/hybrid.js';
 import { ml_dsa44, ml_dsa65, ml_dsa87 } from '@noble/post-quantum/ml-dsa.js';
 
 const peer = spawn(process.argv[2], { stdio: ['pipe', 'pipe', 'inherit'] });
@@ -47,6 +48,33 @@ for (const [name, kem] of [['ML-KEM-512', ml_kem512], ['ML-KEM-768', ml_kem768],
   ok(toUs, `${name} we decapsulate what they encapsulate`);
   ok(toThem, `${name} they decapsulate what we encapsulate`);
   ok(implicit, `${name} an altered ciphertext gives both the same other secret`);
+}
+
+{
+  let keys = true, toUs = true, toThem = true, exact = true, implicit = true;
+  for (let i = 0; i < ROUNDS; i++) {
+    const seed = randomBytes(32);
+    const coins = randomBytes(64);
+    const theirs = xwing.keygen(seed);
+    const [pk] = (await ours('X-Wing', 'keygen', seed)).map(bytes);
+    keys &&= same(pk, theirs.publicKey);
+    const sent = xwing.encapsulate(pk);
+    const [got] = await ours('X-Wing', 'decaps', sent.cipherText, seed);
+    toUs &&= same(bytes(got), sent.sharedSecret);
+    const [ct, ss] = (await ours('X-Wing', 'encaps', theirs.publicKey, coins)).map(bytes);
+    toThem &&= same(xwing.decapsulate(ct, theirs.secretKey), ss);
+    const fixed = xwing.encapsulate(pk, coins);
+    exact &&= same(fixed.cipherText, ct) && same(fixed.sharedSecret, ss);
+    const bad = Uint8Array.from(ct);
+    bad[randomBytes(1)[0]] ^= 1;
+    const [rejected] = await ours('X-Wing', 'decaps', bad, seed);
+    implicit &&= same(xwing.decapsulate(bad, theirs.secretKey), bytes(rejected)) && !same(bytes(rejected), ss);
+  }
+  ok(keys, 'X-Wing the same seed gives the same public key');
+  ok(toUs, 'X-Wing we decapsulate what they encapsulate');
+  ok(toThem, 'X-Wing they decapsulate what we encapsulate');
+  ok(exact, 'X-Wing the same coins give the same ciphertext and secret');
+  ok(implicit, 'X-Wing an altered ciphertext gives both the same other secret');
 }
 
 for (const [name, dsa] of [['ML-DSA-44', ml_dsa44], ['ML-DSA-65', ml_dsa65], ['ML-DSA-87', ml_dsa87]]) {

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Our side of an interoperability test: one operation per line of standard input, one answer line
  * per operation. Everything is hex; "-" is an empty string; an error answers "error NAME". */
+#include <pqi/host.h>
 #include <pqi/mldsa.h>
+#include <pqi/xwing.h>
+
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,6 +117,32 @@ static pqi_status run_sig(const pqi_sig *s, const char *op, const field *f)
     return st;
 }
 
+/* The private key is the seed, so keygen answers with the public key alone. */
+static pqi_status run_xwing(const char *op, const field *f)
+{
+    const pqi_xwing x = {&pqi_kem_ml_kem_768, &pqi_classic_openssl};
+    const pqi_span ss = {out2, PQI_XWING_SS};
+    pqi_status st = PQI_ERR_UNSUPPORTED;
+    if (strcmp(op, "keygen") == 0) {
+        st = pqi_xwing_keygen(&x, (pqi_span){out1, PQI_XWING_PK}, c(&f[0]), tmp());
+        if (st == PQI_OK) {
+            hex(out1, PQI_XWING_PK, '\n');
+        }
+    } else if (strcmp(op, "encaps") == 0) {
+        st = pqi_xwing_encaps(&x, (pqi_span){out1, PQI_XWING_CT}, ss, c(&f[0]), c(&f[1]), tmp());
+        if (st == PQI_OK) {
+            hex(out1, PQI_XWING_CT, ' ');
+            hex(out2, PQI_XWING_SS, '\n');
+        }
+    } else if (strcmp(op, "decaps") == 0) {
+        st = pqi_xwing_decaps(&x, ss, c(&f[0]), c(&f[1]), tmp());
+        if (st == PQI_OK) {
+            hex(out2, PQI_XWING_SS, '\n');
+        }
+    }
+    return st;
+}
+
 static pqi_status run(const char *alg, const char *op, const field *f)
 {
     for (size_t i = 0; i < 3; i++) {
@@ -124,7 +153,7 @@ static pqi_status run(const char *alg, const char *op, const field *f)
             return run_sig(sigs[i], op, f);
         }
     }
-    return PQI_ERR_UNSUPPORTED;
+    return strcmp(alg, "X-Wing") == 0 ? run_xwing(op, f) : PQI_ERR_UNSUPPORTED;
 }
 
 int main(void)
