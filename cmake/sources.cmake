@@ -173,6 +173,16 @@ set(PQI_CLI_SOURCES
     apps/pqi/bench/classic.c
     apps/pqi/bench/v1.c
     apps/pqi/vectors/run.c
+    apps/pqi/vectors/tests.c
+    apps/pqi/vectors/json.c
+    apps/pqi/vectors/text.c
+    apps/pqi/vectors/gunzip.c
+    apps/pqi/vectors/drbg.c
+    apps/pqi/vectors/kat.c
+    apps/pqi/vectors/digests.c
+    apps/pqi/vectors/cctv.c
+    apps/pqi/vectors/rfc.c
+    apps/pqi/vectors/xwing.c
     apps/pqi/vectors/field.c
     apps/pqi/vectors/kinds.c
     apps/pqi/vectors/mlkem.c

@@ -6,10 +6,22 @@
 #include <pqi/selftest.h>
 
 #include <stdlib.h>
+#include <string.h>
 
 void pqi_cli_algs(pqi_algs *out)
 {
     pqi_algs_all(out, &pqi_classic_openssl);
+}
+
+pqi_cli_exit pqi_cli_algs_of(pqi_algs *out, const char *backend, bool small)
+{
+    (void)small;
+    if (backend != NULL && strcmp(backend, "openssl") != 0) {
+        return pqi_cli_fail(
+            PQI_CLI_USAGE, "--backend " PQI_CLI_BACKENDS, "unknown backend \"%.40s\"", backend);
+    }
+    pqi_cli_algs(out);
+    return PQI_CLI_OK;
 }
 
 static size_t larger(size_t a, size_t b)

@@ -10,6 +10,15 @@
 /* Everything the library has, over OpenSSL. */
 void pqi_cli_algs(pqi_algs *out);
 
+/* The same as asked for on the command line. backend: a name of pqi_classic, NULL for OpenSSL;
+ * small: the variants of least memory. An unknown backend is PQI_CLI_USAGE, printed. */
+pqi_cli_exit pqi_cli_algs_of(pqi_algs *out, const char *backend, bool small);
+
+/* The option for the first, into a const char *. */
+#define PQI_CLI_BACKEND(into)                                                                      \
+    PQI_CLI_STRING("backend", "NAME", into, "classical primitives: " PQI_CLI_BACKENDS)
+#define PQI_CLI_BACKENDS "openssl or mcu"
+
 /* Bytes of scratch that are enough for every KEM and signature operation of the set. */
 size_t pqi_cli_tmp_len(const pqi_algs *algs);
 

@@ -8,9 +8,11 @@
 #include <stdlib.h>
 
 #define ABOUT                                                                                      \
-    "Runs NIST ACVP and Wycheproof JSON files against the algorithms of this program.\n"           \
-    "The format is told by the content. Tests of other algorithms are skipped with a\n"            \
-    "reason. Exit code 1 when a test failed, a file was not understood or nothing ran."
+    "Runs test vectors against the algorithms of this program: NIST ACVP, CAVP and KAT (.rsp)\n"   \
+    "files, Wycheproof, C2SP CCTV (also gzip), KAT digests of PQClean and liboqs, X-Wing and\n"    \
+    "RFC 5869 and 7748. The format is told by the content. What the program does not have or\n"    \
+    "cannot express is skipped with a reason. Exit code 1 when a test failed, a file was not\n"    \
+    "understood or nothing ran."
 
 typedef struct totals {
     unsigned long passed, failed, skipped;
@@ -54,10 +56,14 @@ static pqi_cli_exit finish(const totals *t, bool json)
 
 pqi_cli_exit pqi_cmd_vectors(const pqi_cli_command *self, int argc, char **argv)
 {
-    bool json = false, verbose = false;
+    bool json = false, verbose = false, slow = false, small = false;
+    const char *backend = NULL;
     const pqi_cli_option options[] = {
         PQI_CLI_FLAG("json", &json, "print one JSON object instead of text"),
         PQI_CLI_FLAG("verbose", &verbose, "print a line for every test"),
+        PQI_CLI_FLAG("slow", &slow, "also runs of up to a million operations (minutes)"),
+        PQI_CLI_FLAG("small", &small, "the variants of least memory"),
+        PQI_CLI_BACKEND(&backend),
         PQI_CLI_END,
     };
     pqi_cli_exit rc = pqi_cli_parse(self, options, ABOUT, &argc, argv);
@@ -68,8 +74,11 @@ pqi_cli_exit pqi_cmd_vectors(const pqi_cli_command *self, int argc, char **argv)
         return pqi_cli_usage(self, "vectors needs at least one file");
     }
     pqi_algs algs;
-    pqi_cli_algs(&algs);
-    pqi_vec v = {.algs = &algs, .verbose = verbose && !json, .quiet = json};
+    rc = pqi_cli_algs_of(&algs, backend, small);
+    if (rc != PQI_CLI_OK) {
+        return rc;
+    }
+    pqi_vec v = {.algs = &algs, .verbose = verbose && !json, .quiet = json, .slow = slow};
     v.tmp_len = pqi_cli_tmp_len(&algs);
     v.tmp = pqi_cli_alloc(v.tmp_len);
     totals t = {.rc = PQI_CLI_OK, .report = json_array()};

@@ -32,6 +32,15 @@ static pqi_aead_id aead_of(const aead_test *t, const char *family, const char **
     return strcmp(family, "AES-GCM") == 0 ? PQI_AEAD_AES_256_GCM : PQI_AEAD_CHACHA20_POLY1305;
 }
 
+/* The table of this run lacks it. */
+static bool not_offered(pqi_vec *v, pqi_status st)
+{
+    if (st == PQI_ERR_UNSUPPORTED) {
+        v->skip = PQI_VEC_NOT_BUILT_IN;
+    }
+    return st == PQI_ERR_UNSUPPORTED;
+}
+
 static pqi_cspan join(pqi_vec *v, pqi_cspan a, pqi_cspan b)
 {
     pqi_span s = pqi_vec_room(v, a.len + b.len);
@@ -54,7 +63,7 @@ static void aead_open(pqi_vec *v, const aead_test *t, pqi_status want)
     pqi_span out = pqi_vec_room(v, t->sealed.len - t->tag_len);
     pqi_span zero = pqi_vec_room(v, out.len);
     pqi_status st = v->algs->classic->aead_open(&t->k, t->aad, t->sealed, out);
-    if (!pqi_vec_status(v, "open", st, want)) {
+    if (not_offered(v, st) || !pqi_vec_status(v, "open", st, want)) {
         return;
     }
     (void)pqi_vec_equal(v, want == PQI_OK ? "plaintext" : "output of a refused message",
@@ -65,7 +74,7 @@ static void aead_seal(pqi_vec *v, const aead_test *t)
 {
     pqi_span out = pqi_vec_room(v, t->plain.len + t->tag_len);
     pqi_status st = v->algs->classic->aead_seal(&t->k, t->aad, t->plain, out);
-    if (pqi_vec_status(v, "seal", st, PQI_OK)) {
+    if (!not_offered(v, st) && pqi_vec_status(v, "seal", st, PQI_OK)) {
         (void)pqi_vec_equal(v, "ciphertext and tag", pqi_vec_c(out), t->sealed);
     }
 }
@@ -145,6 +154,26 @@ void pqi_vec_aead(pqi_vec *v)
     }
 }
 
+void pqi_vec_cavp_gcm(pqi_vec *v)
+{
+    aead_test t = {.tag_len = pqi_vec_hex(v, "tag").len};
+    const char *reason;
+    t.k.key = pqi_vec_hex(v, "key");
+    t.k.nonce = pqi_vec_hex(v, "iv");
+    t.aad = pqi_vec_hex(v, "aad");
+    t.sealed = join(v, pqi_vec_hex(v, "ct"), pqi_vec_hex(v, "tag"));
+    t.k.id = aead_of(&t, "AES-GCM", &reason);
+    if (reason != NULL) {
+        v->skip = reason;
+    } else if (pqi_vec_true(v, "valid")) {
+        t.plain = pqi_vec_hex(v, "pt");
+        aead_seal(v, &t);
+        aead_open(v, &t, PQI_OK);
+    } else {
+        aead_open(v, &t, PQI_ERR_AUTH);
+    }
+}
+
 /* ---- HMAC, HKDF ------------------------------------------------------------------------- */
 
 void pqi_vec_hmac(pqi_vec *v)
@@ -156,8 +185,7 @@ void pqi_vec_hmac(pqi_vec *v)
     size_t len = pqi_vec_number(v, "tagSize") / 8;
     uint8_t mac[PQI_HASH_MAX];
     pqi_status st = v->algs->classic->hmac(id, key, &msg, 1, mac);
-    if (st == PQI_ERR_UNSUPPORTED) {
-        v->skip = "algorithm not built in";
+    if (not_offered(v, st)) {
         return;
     }
     if (!pqi_vec_status(v, "hmac", st, PQI_OK) || len > pqi_hash_len(id)) {
@@ -185,8 +213,8 @@ void pqi_vec_hkdf(pqi_vec *v)
     }
     pqi_span okm = pqi_vec_room(v, size);
     pqi_status st = pqi_hkdf_extract(c, id, pqi_vec_hex(v, "salt"), &ikm, 1, prk);
-    if (id == PQI_HASH_NONE || st == PQI_ERR_UNSUPPORTED) {
-        v->skip = "algorithm not built in";
+    if (id == PQI_HASH_NONE || not_offered(v, st)) {
+        v->skip = PQI_VEC_NOT_BUILT_IN;
         return;
     }
     (void)pqi_vec_status(v, "extract", st, PQI_OK);
@@ -205,7 +233,7 @@ void pqi_vec_x25519(pqi_vec *v)
     pqi_cspan sk = pqi_vec_hex(v, "private");
     uint8_t ss[PQI_X25519_LEN];
     if (strcmp(pqi_vec_text(v, "curve"), "curve25519") != 0) {
-        v->skip = "algorithm not built in";
+        v->skip = PQI_VEC_NOT_BUILT_IN;
         return;
     }
     if (pk.len != PQI_X25519_LEN || sk.len != PQI_X25519_LEN) {
@@ -231,7 +259,7 @@ static const char *ed25519_key(pqi_vec *v)
         return NULL;
     }
     if (strcmp(curve, "edwards25519") != 0) {
-        v->skip = "algorithm not built in";
+        v->skip = PQI_VEC_NOT_BUILT_IN;
         return NULL;
     }
     return json_string_value(json_object_get(key, "pk"));

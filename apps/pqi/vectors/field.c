@@ -8,8 +8,6 @@
 
 #define SHOWN 8u /* bytes of a differing value that are printed */
 
-#define NOT_BUILT_IN "algorithm not built in"
-
 json_t *pqi_vec_field(const pqi_vec *v, const char *name)
 {
     json_t *f = json_object_get(v->test, name);
@@ -155,7 +153,7 @@ const pqi_kem *pqi_vec_kem(pqi_vec *v, const char *name)
             return v->algs->kems[i];
         }
     }
-    v->skip = NOT_BUILT_IN;
+    v->skip = PQI_VEC_NOT_BUILT_IN;
     return NULL;
 }
 
@@ -166,7 +164,7 @@ const pqi_sig *pqi_vec_sig(pqi_vec *v, const char *name)
             return v->algs->sigs[i];
         }
     }
-    v->skip = NOT_BUILT_IN;
+    v->skip = PQI_VEC_NOT_BUILT_IN;
     return NULL;
 }
 

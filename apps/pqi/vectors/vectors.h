@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The vector runner: one file, one test at a time. run.c reads a file, tells its format by its
- * content and calls a test function for each test; the test function takes its fields with
+ * The vector runner: one file, one test at a time. run.c reads a file and tells its format by its
+ * content; json.c and text.c find the tests in it; each test is a JSON object, also those of text
+ * files, and goes through pqi_vec_run() with a test function. That takes its fields with
  * pqi_vec_hex() and friends and compares with pqi_vec_equal() and pqi_vec_status(). A test passes
  * when nothing was noted against it. */
 #ifndef PQI_APPS_VECTORS_H
@@ -12,7 +13,7 @@
 
 #include <jansson.h>
 
-#define PQI_VEC_REASONS 12u
+#define PQI_VEC_REASONS 16u
 #define PQI_VEC_FIELDS  24u
 
 typedef struct pqi_vec pqi_vec;
@@ -24,11 +25,13 @@ typedef enum pqi_vec_result { PQI_VEC_VALID, PQI_VEC_INVALID, PQI_VEC_ACCEPTABLE
 struct pqi_vec {
     const pqi_algs *algs;
     bool verbose, quiet;
+    bool slow;    /* also what takes minutes */
     uint8_t *tmp; /* scratch for every algorithm of algs */
     size_t tmp_len;
 
     /* the file */
     const char *path, *algorithm, *mode;
+    json_t *root;     /* NULL for a text file */
     json_t *failures; /* array of {tcId, what} */
     unsigned long passed, failed, skipped;
     struct {
@@ -54,8 +57,11 @@ typedef struct pqi_vec_kind {
 extern const pqi_vec_kind pqi_vec_acvp_pq[], pqi_vec_acvp_classic[];
 extern const pqi_vec_kind pqi_vec_wycheproof_pq[], pqi_vec_wycheproof_classic[];
 
-/* The rejection cases of the ACVP ML-DSA specification: a file with a bare list of tests. */
-void pqi_vec_mldsa_rejection(pqi_vec *v);
+/* Skip reasons that several files share. */
+#define PQI_VEC_NOT_BUILT_IN "algorithm not built in"
+#define PQI_VEC_INTERNAL     "internal step, in the unit tests"
+#define PQI_VEC_DRAFT        "key generation of the FIPS 203 draft"
+#define PQI_VEC_SLOW         "long run, see --slow"
 
 /* ---- fields: the test's own, else its group's ------------------------------------------- */
 
@@ -102,7 +108,33 @@ static inline pqi_span pqi_vec_tmp(const pqi_vec *v)
     return (pqi_span){v->tmp, v->tmp_len};
 }
 
+/* ---- tests ------------------------------------------------------------------------------ */
+
+/* Runs v->test (with v->group for fields it lacks) and counts it. `run` NULL: not built in. */
+void pqi_vec_run(pqi_vec *v, pqi_vec_test run);
+/* Every element of an array, without a group. */
+void pqi_vec_run_each(pqi_vec *v, json_t *tests, pqi_vec_test run);
+/* Runs a test made on the spot and drops the reference. */
+void pqi_vec_run_made(pqi_vec *v, json_t *test, pqi_vec_test run);
+/* Counts n tests as skipped; `reason` in static storage. */
+void pqi_vec_count_skips(pqi_vec *v, const char *reason, size_t n);
+/* Frees what pqi_vec_room() gave since v->n_held was `mark`, in a test that needs much. */
+void pqi_vec_release(pqi_vec *v, size_t mark);
+
 /* ---- files ------------------------------------------------------------------------------ */
+
+/* The tests of v->root, or of a text of `len` bytes with a NUL behind it, which is written to and
+ * stays as long as v->algorithm is used. false: no format that is known. */
+bool pqi_vec_json(pqi_vec *v);
+bool pqi_vec_lines(pqi_vec *v, char *text, size_t len);
+
+/* The parts of pqi_vec_json() and pqi_vec_lines() for files about whole runs of the NIST KAT
+ * programs: digests of them, and the counts of one ("count = ..", "pk = .."), made into an array. */
+bool pqi_vec_digests(pqi_vec *v, json_t *body);
+void pqi_vec_kat_counts(pqi_vec *v, json_t *counts);
+
+/* What a gzip file holds, at most `cap` bytes, allocated, with a NUL behind it. */
+bool pqi_vec_gunzip(pqi_cspan in, size_t cap, pqi_span *out);
 
 /* Runs all tests of a file. PQI_CLI_OK: counts are in v, failures or not; else the error was
  * printed. With a report, an object about the file is appended to that JSON array. */

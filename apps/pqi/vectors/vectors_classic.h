@@ -16,4 +16,11 @@ void pqi_vec_hkdf(pqi_vec *v);
 void pqi_vec_x25519(pqi_vec *v);
 void pqi_vec_ed25519(pqi_vec *v);
 
+/* RFC 5869 Appendix A, RFC 7748 sections 5.2 and 6.1, NIST CAVP GCM. */
+void pqi_vec_rfc5869(pqi_vec *v);
+void pqi_vec_rfc7748_mult(pqi_vec *v);
+void pqi_vec_rfc7748_iterate(pqi_vec *v);
+void pqi_vec_rfc7748_dh(pqi_vec *v);
+void pqi_vec_cavp_gcm(pqi_vec *v);
+
 #endif

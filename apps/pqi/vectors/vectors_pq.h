@@ -17,5 +17,18 @@ void pqi_vec_mldsa_siggen(pqi_vec *v);
 void pqi_vec_mldsa_sigver(pqi_vec *v);
 void pqi_vec_mldsa_sign(pqi_vec *v);
 void pqi_vec_mldsa_verify(pqi_vec *v);
+/* The rejection cases of the ACVP ML-DSA specification: a file with a bare list of tests. */
+void pqi_vec_mldsa_rejection(pqi_vec *v);
+
+/* X-Wing: seed, eseed or randomness, pk, sk, ct, ss. */
+void pqi_vec_xwing(pqi_vec *v);
+
+/* C2SP CCTV: one decapsulation; one step of a draft file ("step"); an encapsulation key with a
+ * coefficient out of range; a message of the signing benchmark; a run of many operations. */
+void pqi_vec_cctv_strcmp(pqi_vec *v);
+void pqi_vec_cctv_step(pqi_vec *v);
+void pqi_vec_cctv_modulus(pqi_vec *v);
+void pqi_vec_cctv_benchmark(pqi_vec *v);
+void pqi_vec_cctv_accumulated(pqi_vec *v);
 
 #endif
