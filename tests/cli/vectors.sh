@@ -85,6 +85,21 @@ while [ $i -lt 5000 ]; do
     i=$((i + 1))
 done >"$tmp/x.json"
 refused 1 "deep nesting"
+printf 'hello\nworld\n' >"$tmp/x.json"
+refused 1 "text that holds no vectors"
+printf '# ML-KEM-512\n' >"$tmp/x.json"
+refused 1 "a header alone"
+gzip -c "$tmp/own.json" >"$tmp/whole.gz"
+run 0 vectors "$tmp/whole.gz" && [ "$(last)" = "2 passed, 0 failed, 1 skipped" ]
+result $? "a gzip file"
+head -c 100 "$tmp/whole.gz" >"$tmp/x.json"
+refused 1 "gzip cut short"
+python3 "$top/tests/cli/damage.py" "$tmp/whole.gz" "$tmp/x.json"
+refused 1 "gzip with one bit changed"
+cat "$tmp/whole.gz" "$tmp/own.json" >"$tmp/x.json"
+refused 1 "gzip with something behind it"
+printf '\037\213' >"$tmp/x.json"
+refused 1 "gzip of two bytes"
 rm "$tmp/x.json"
 refused 3 "a file that is not there"
 echo '{"algorithm":"SLH-DSA","mode":"keyGen","revision":"FIPS205","testGroups":[{"tests":[{"tcId":1}]}]}' \
@@ -94,6 +109,48 @@ run 1 vectors "$tmp/other.json" && [ "$(last)" = "0 passed, 0 failed, 1 skipped"
 result $? "nothing but an unknown algorithm: skipped, and the run fails as nothing ran"
 run 0 vectors "$tmp/other.json" "$tmp/own.json" && [ "$(last)" = "2 passed, 0 failed, 2 skipped" ]
 result $? "an unknown algorithm beside a known one is no failure"
+
+# KAT runs made again from the fixed entropy; the digests are those of liboqs and PQClean.
+digests='{"digests":{"ML-KEM-512":{"first_count_sha256":
+"c70041a761e01cd6426fa60e9fd6a4412c2be817386c8d0f3334898082512782"},"Kyber512":
+{"first_count_sha256":"00"},"uSaber":{"file_sha256":"00"},"HQC-1":{"file_sha256":"00"}}}'
+printf '%s' "$digests" >"$tmp/kat.json"
+run 0 vectors "$tmp/kat.json" && [ "$(last)" = "1 passed, 0 failed, 3 skipped" ] &&
+    grep -q 'round 3, not ML-KEM/ML-DSA: 1' "$out" && grep -q 'uniform variant of SABER: 1' "$out"
+result $? "a KAT digest, and a reason for each that is skipped"
+sed 's/c70041a7/c70041a6/' "$tmp/kat.json" >"$tmp/bad.json"
+run 1 vectors "$tmp/bad.json" && grep -q 'first_count_sha256 differs at byte 3' "$out"
+result $? "a wrong KAT digest"
+zero96=$(printf '%096d' 0)
+rsp() { # CODE SUMMARY PATTERN NAME: runs standard input as a .rsp file
+    cat >"$tmp/x.rsp"
+    run "$1" vectors "$tmp/x.rsp" && [ "$(last)" = "$2" ] && grep -q "$3" "$out"
+    result $? "$4"
+}
+printf '# ML-KEM-512\n\ncount = 0\nseed = %s\npk = 00\nsk = 00\nct = 00\nss = 00\n' "$zero96" |
+    rsp 1 "0 passed, 1 failed, 0 skipped" 'pk differs at byte 0' ".rsp: a wrong key"
+printf '# Kyber512\n\ncount = 0\nseed = %s\npk = 00\n\ncount = 2\nseed = %s\n' "$zero96" "$zero96" |
+    rsp 1 "0 passed, 1 failed, 1 skipped" 'count is "2", expected 1' ".rsp: a count is missing"
+printf '# Kyber512\n\ncount = 0\nseed = %s\npk = 00\npk = 00\n' "$zero96" |
+    rsp 1 "0 passed, 1 failed, 0 skipped" 'a name stands twice' ".rsp: a name stands twice"
+printf '# Kyber512\n\ncount = 0\nseed = %s\npk 00\n' "$zero96" |
+    rsp 1 "0 passed, 1 failed, 0 skipped" 'no NAME = VALUE' ".rsp: a line without a name"
+printf '# Kyber512\n\ncount = 0\nseed = 00\n' |
+    rsp 1 "0 passed, 1 failed, 0 skipped" 'seed has 1 bytes' ".rsp: a short seed"
+printf '# ML-KEM-512\n\ncount = 0\nseed = %s\n' "$zero96" |
+    rsp 1 "0 passed, 1 failed, 0 skipped" 'field pk is missing' ".rsp: a block cut short"
+printf '# Other-KEM\n\ncount = 0\nseed = %s\n' "$zero96" |
+    rsp 1 "0 passed, 0 failed, 1 skipped" 'algorithm not built in: 1' ".rsp: an unknown algorithm"
+printf 'dk = 00\nc = 00\nK = 00\n' |
+    rsp 1 "0 passed, 1 failed, 0 skipped" 'no key length of ML-KEM' "a key of no known length"
+usage_error "an unknown backend" vectors --backend other "$tmp/own.json"
+usage_error "a backend without a name" vectors "$tmp/own.json" --backend
+for backend in openssl mcu; do
+    run 0 vectors --backend $backend "$tmp/own.json" "$tmp/kat.json"
+    result $? "--backend $backend"
+done
+run 0 vectors --small "$tmp/own.json" "$tmp/kat.json"
+result $? "--small"
 
 if [ -d "$vectors/acvp" ]; then
     run 0 vectors "$vectors"/acvp/ML-*.json "$vectors"/wycheproof/ml*.json &&
@@ -115,6 +172,47 @@ if [ -d "$vectors/acvp" ]; then
         python3 "$top/tests/cli/flip.py" "$vectors/wycheproof/${spec%:*}.json" "${spec#*:}" \
             "$tmp/flip.json" && run 1 vectors "$tmp/flip.json" && last | grep -q ' 1 failed, '
         result $? "one flipped digit in $spec"
+    done
+    # Files of other kinds, one digit each.
+    for spec in xwing/x-wing.json:ss xwing/x-wing.json:ct xwing/x-wing.json:pk \
+        xwing/cfrg-mlkem768-x25519.json:ss symmetric-rfc/rfc5869-hkdf-sha256.json:okm \
+        symmetric-rfc/rfc7748-x25519.json:scalar_mult/0/out \
+        symmetric-rfc/rfc7748-x25519.json:iterated/k_after/1000 \
+        symmetric-rfc/rfc7748-x25519.json:diffie_hellman/shared \
+        cctv/accumulated.json:ml_kem/fips203_go_form/ML-KEM-768/100 \
+        cctv/accumulated.json:ml_kem/fips203_with_dk/ML-KEM-512/100 \
+        cctv/accumulated.json:ml_dsa/ML-DSA-65/100 \
+        cctv/ML-KEM/strcmp/ML-KEM-768.txt:K cctv/ML-KEM/unluckysample-ipd/ML-KEM-512.txt:c \
+        cctv/ML-KEM/intermediate-ipd/ML-KEM-1024.txt:K digests/pqclean.json:schemes/4/nistkat-sha256 \
+        digests/liboqs.json:current/ML-DSA-65/all \
+        saber/PQCkemKAT_LightSaber.rsp:ss saber/PQCkemKAT_Saber.rsp:ct \
+        saber/PQCkemKAT_FireSaber.rsp:sk saber/PQCkemKAT_Saber.rsp:seed \
+        falcon/falcon512-KAT.rsp:sm falcon/falcon512-KAT.rsp:sk falcon/falcon512-KAT.rsp:msg \
+        falcon/falcon512-KAT.rsp:smlen falcon/falcon1024-KAT.rsp:pk \
+        falcon/pqclean-nistkat-falcon-padded-512.rsp:sm falcon/falcon-verify-pornin.json:sig \
+        falcon/kat-digests.json:digests/falcon512/file_sha256; do
+        python3 "$top/tests/cli/flip.py" "$vectors/${spec%:*}" "${spec#*:}" "$tmp/flip" &&
+            run 1 vectors "$tmp/flip" && last | grep -q ' [12] failed, '
+        result $? "one flipped digit in $spec"
+    done
+    { zcat "$vectors/cctv/ML-KEM/modulus/ML-KEM-512.txt.gz" &&
+        sed -n 's/^ek = //p' "$vectors/cctv/ML-KEM/unluckysample-ipd/ML-KEM-512.txt"; } >"$tmp/keys"
+    run 1 vectors "$tmp/keys" && [ "$(last)" = "775 passed, 1 failed, 0 skipped" ]
+    result $? "a sound key among those to refuse"
+    head -c 600000 "$vectors/saber/PQCkemKAT_LightSaber.rsp" >"$tmp/cut.rsp"
+    run 1 vectors "$tmp/cut.rsp" && last | grep -q ' 1 failed, 0 skipped'
+    result $? "a KAT file cut short"
+    sed 's/^count = 50$/count = 51/' "$vectors/saber/PQCkemKAT_Saber.rsp" >"$tmp/count.rsp"
+    run 1 vectors "$tmp/count.rsp" && last | grep -q '^99 passed, 1 failed, 0 skipped$'
+    result $? "a wrong count"
+    # Every file of these algorithms, with both sets of classical primitives and the small variants.
+    for options in "--backend openssl" "--backend mcu" "--small"; do
+        # shellcheck disable=SC2046,SC2086 # lists of words; no name has a space
+        run 0 vectors $options $(find "$vectors/acvp" "$vectors/wycheproof" "$vectors/cctv" \
+            "$vectors/falcon" "$vectors/saber" "$vectors/round3" "$vectors/digests" \
+            "$vectors/symmetric-rfc" "$vectors/xwing" -type f ! -name README.md) &&
+            last | grep -q ' 0 failed, '
+        result $? "all files with $options: $(last)"
     done
 else
     skip "official files" "no ../shared/vectors"
