@@ -183,6 +183,7 @@ set(PQI_CLI_SOURCES
     apps/pqi/vectors/cctv.c
     apps/pqi/vectors/rfc.c
     apps/pqi/vectors/xwing.c
+    apps/pqi/vectors/falcon.c
     apps/pqi/vectors/field.c
     apps/pqi/vectors/kinds.c
     apps/pqi/vectors/mlkem.c

@@ -249,6 +249,7 @@ static const struct list_kind {
     {"ML-DSA", "rejection", {"sig_hash", "parameterSet"}, 0, pqi_vec_mldsa_rejection},
     {"X-Wing", "", {"eseed", "ss"}, PQI_XWING_PK, pqi_vec_xwing},
     {"CFRG hybrid KEM", "", {"randomness", "ss"}, PQI_XWING_PK, pqi_vec_xwing},
+    {"Falcon", "verify", {"logn", "sig"}, 0, pqi_vec_falcon_verify},
     {"HKDF", "", {"ikm", "okm"}, 0, pqi_vec_rfc5869},
     {"AES-GCM", "", {"iv", "tag"}, 0, pqi_vec_cavp_gcm},
 };

@@ -2,6 +2,8 @@
  * Computes and checks counts of NIST KAT files. */
 #include "kat.h"
 
+#include "falcon.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -43,16 +45,25 @@ static bool open_ahead(pqi_vec *v, const pqi_kat *k, pqi_cspan pk, pqi_cspan msg
 
 /* ML-KEM and ML-DSA as in PQClean and liboqs: d || z in one call, m in one; xi, rnd (hedged). */
 static const pqi_kat kats[] = {
-    {"ML-KEM-512", {64}, {32}, NULL, NULL, {"ML-KEM-512"}},
-    {"ML-KEM-768", {64}, {32}, NULL, NULL, {"ML-KEM-768"}},
-    {"ML-KEM-1024", {64}, {32}, NULL, NULL, {"ML-KEM-1024"}},
-    {"ML-DSA-44", {32}, {32}, sign_ahead, open_ahead, {"ML-DSA-44"}},
-    {"ML-DSA-65", {32}, {32}, sign_ahead, open_ahead, {"ML-DSA-65"}},
-    {"ML-DSA-87", {32}, {32}, sign_ahead, open_ahead, {"ML-DSA-87"}},
+    {"ML-KEM-512", {64}, {32}, NULL, NULL, 0, {"ML-KEM-512"}},
+    {"ML-KEM-768", {64}, {32}, NULL, NULL, 0, {"ML-KEM-768"}},
+    {"ML-KEM-1024", {64}, {32}, NULL, NULL, 0, {"ML-KEM-1024"}},
+    {"ML-DSA-44", {32}, {32}, sign_ahead, open_ahead, 0, {"ML-DSA-44"}},
+    {"ML-DSA-65", {32}, {32}, sign_ahead, open_ahead, 0, {"ML-DSA-65"}},
+    {"ML-DSA-87", {32}, {32}, sign_ahead, open_ahead, 0, {"ML-DSA-87"}},
+    /* seed of the key; nonce, seed of the sampler. The padded ones first: guess() tells them. */
+    {"Falcon-512", {48}, {40, 48}, pqi_kat_falcon_sign_padded, pqi_kat_falcon_open_padded, 0x39,
+        {"Falcon-padded-512"}},
+    {"Falcon-1024", {48}, {40, 48}, pqi_kat_falcon_sign_padded, pqi_kat_falcon_open_padded, 0x3a,
+        {"Falcon-padded-1024"}},
+    {"Falcon-512", {48}, {40, 48}, pqi_kat_falcon_sign, pqi_kat_falcon_open, 0,
+        {"Falcon-512", "falcon512"}},
+    {"Falcon-1024", {48}, {40, 48}, pqi_kat_falcon_sign, pqi_kat_falcon_open, 0,
+        {"Falcon-1024", "falcon1024"}},
     /* seed of the matrix, seed of the secret, z; m */
-    {"LightSaber", {32, 32, 32}, {32}, NULL, NULL, {"LightSaber", "LightSaber-KEM"}},
-    {"Saber", {32, 32, 32}, {32}, NULL, NULL, {"Saber", "Saber-KEM"}},
-    {"FireSaber", {32, 32, 32}, {32}, NULL, NULL, {"FireSaber", "FireSaber-KEM"}},
+    {"LightSaber", {32, 32, 32}, {32}, NULL, NULL, 0, {"LightSaber", "LightSaber-KEM"}},
+    {"Saber", {32, 32, 32}, {32}, NULL, NULL, 0, {"Saber", "Saber-KEM"}},
+    {"FireSaber", {32, 32, 32}, {32}, NULL, NULL, 0, {"FireSaber", "FireSaber-KEM"}},
 };
 
 /* Names that are known and not offered: the start of a name, or with '*' its end. */
@@ -163,9 +174,13 @@ static const pqi_kat *guess(pqi_vec *v)
 {
     size_t pk = pqi_vec_hex(v, "pk").len, sk = pqi_vec_hex(v, "sk").len;
     const bool kem = pqi_vec_has(v, "ct");
+    const pqi_cspan sm = pqi_vec_hex_opt(v, "sm");
     for (size_t i = 0; i < sizeof kats / sizeof kats[0]; i++) {
         const pqi_kem *e = pqi_vec_kem(v, kats[i].alg);
         const pqi_sig *s = pqi_vec_sig(v, kats[i].alg);
+        if (kats[i].first != 0 && (sm.len == 0 || sm.ptr[0] != kats[i].first)) {
+            continue;
+        }
         if (kem ? e != NULL && e->pk_len == pk && e->sk_len == sk
                 : s != NULL && s->pk_len == pk && s->sk_len == sk) {
             v->skip = NULL;

@@ -20,6 +20,7 @@ typedef struct pqi_kat {
         pqi_span *sm);
     /* Checks sm, made by somebody else, against msg. */
     bool (*open)(pqi_vec *v, const struct pqi_kat *k, pqi_cspan pk, pqi_cspan msg, pqi_cspan sm);
+    uint8_t first;        /* byte of every sm; 0: tells nothing */
     const char *names[3]; /* in files, upper and lower case alike; the first one in headers */
 } pqi_kat;
 

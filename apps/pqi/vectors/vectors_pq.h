@@ -23,6 +23,9 @@ void pqi_vec_mldsa_rejection(pqi_vec *v);
 /* X-Wing: seed, eseed or randomness, pk, sk, ct, ss. */
 void pqi_vec_xwing(pqi_vec *v);
 
+/* Falcon: a padded signature, and every bit of it inverted. */
+void pqi_vec_falcon_verify(pqi_vec *v);
+
 /* C2SP CCTV: one decapsulation; one step of a draft file ("step"); an encapsulation key with a
  * coefficient out of range; a message of the signing benchmark; a run of many operations. */
 void pqi_vec_cctv_strcmp(pqi_vec *v);
