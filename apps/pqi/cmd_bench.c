@@ -4,6 +4,8 @@
 #include "bench/bench.h"
 #include "commands.h"
 
+#include <pqi/xwing.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -41,6 +43,7 @@ static void print_sizes(const pqi_algs *algs)
         const pqi_kem *k = algs->kems[i];
         printf("%-20s %8u %8u %8u%s\n", k->name, k->pk_len, k->sk_len, k->ct_len, remark(k->flags));
     }
+    printf("%-20s %8u %8u %8u\n", "X-Wing", PQI_XWING_PK, PQI_XWING_SK, PQI_XWING_CT);
     for (size_t i = 0; i < algs->n_sigs; i++) {
         const pqi_sig *s = algs->sigs[i];
         printf(
@@ -88,11 +91,14 @@ static pqi_cli_exit run(pqi_bench *b)
 pqi_cli_exit pqi_cmd_bench(const pqi_cli_command *self, int argc, char **argv)
 {
     pqi_bench b = {.perf = -1};
-    const char *seconds = "0.25";
+    const char *seconds = "0.25", *backend = NULL;
+    bool small = false;
     const pqi_cli_option options[] = {
         PQI_CLI_FLAG("json", &b.quiet, "print one JSON object"),
         PQI_CLI_STRING("filter", "NAME", &b.filter, "only operations with NAME in their name"),
         PQI_CLI_STRING("seconds", "S", &seconds, "time for each operation (0.25)"),
+        PQI_CLI_FLAG("small", &small, "the variants of least memory"),
+        PQI_CLI_BACKEND(&backend),
         PQI_CLI_END,
     };
     pqi_cli_exit rc = pqi_cli_parse(self, options,
@@ -110,12 +116,14 @@ pqi_cli_exit pqi_cmd_bench(const pqi_cli_command *self, int argc, char **argv)
         return pqi_cli_usage(self, "--seconds takes a number above 0 and up to %.0f, not \"%.40s\"",
             SECONDS_MAX, seconds);
     }
-    rc = pqi_cli_require_selftest();
+    pqi_algs algs;
+    rc = pqi_cli_algs_of(&algs, backend, small);
+    if (rc == PQI_CLI_OK) {
+        rc = pqi_cli_require_selftest();
+    }
     if (rc != PQI_CLI_OK) {
         return rc;
     }
-    pqi_algs algs;
-    pqi_cli_algs(&algs);
     b.algs = &algs;
     b.results = json_array();
     pqi_bench_open_counter(&b);

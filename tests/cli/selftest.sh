@@ -12,8 +12,7 @@ run 0 selftest && [ ! -s "$err" ] && tail -n 1 "$out" | grep -q '^[0-9]* items, 
     ! grep -q 'FAILED' "$out"
 result $? "selftest passes"
 for name in SHA3-256 SHAKE128 SHA-256 HMAC-SHA-256 HKDF-SHA-256 X25519 Ed25519 AES-256-GCM \
-    ChaCha20-Poly1305 ML-KEM-512 ML-KEM-768 ML-KEM-1024 ML-DSA-44 ML-DSA-65 ML-DSA-87 \
-    LightSaber Saber FireSaber Falcon-512 Falcon-1024; do
+    ChaCha20-Poly1305 ML-KEM-512 ML-KEM-768 ML-KEM-1024 ML-DSA-44 ML-DSA-65 ML-DSA-87 X-Wing; do
     grep -q "^$name  *passed$" "$out"
     result $? "selftest covers $name"
 done
@@ -22,6 +21,17 @@ import json, sys
 v = json.load(open(sys.argv[1]))
 assert v["passed"] is True and len(v["results"]) > 20' "$out" 2>>"$err"
 result $? "selftest --json"
+
+for options in "--backend openssl" "--backend mcu" --small "--backend mcu --small"; do
+    # shellcheck disable=SC2086 # a list of words
+    run 0 selftest $options && tail -n 1 "$out" | grep -q '^[0-9]* items, 0 failed$'
+    result $? "selftest $options"
+done
+usage_error "an unknown backend" selftest --backend other
+usage_error "a backend without a name" selftest --backend
+run 0 bench --backend mcu --small --filter X-Wing --seconds 0.01 && grep -q '^X-Wing  *decaps' "$out"
+result $? "bench --backend mcu --small"
+usage_error "bench with an unknown backend" bench --backend other
 
 [ -f "$fault" ]
 result $? "the fault library was built"

@@ -2,6 +2,8 @@
  * KEMs and signatures. The keys are from fixed seeds and are good for nothing else. */
 #include "bench.h"
 
+#include <pqi/xwing.h>
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,5 +129,53 @@ void pqi_bench_sig(pqi_bench *b)
 {
     for (size_t i = 0; i < b->algs->n_sigs; i++) {
         bench_sig(b, b->algs->sigs[i]);
+    }
+}
+
+/* ---- X-Wing ------------------------------------------------------------------------------ */
+
+typedef struct xwing_state {
+    pqi_xwing x;
+    pqi_span pk, sk, ct, ss, coins, tmp;
+} xwing_state;
+
+static pqi_status xwing_keygen(void *state, uint64_t n)
+{
+    xwing_state *s = state;
+    memcpy(s->sk.ptr, &n, sizeof n);
+    return pqi_xwing_keygen(&s->x, s->pk, in(s->sk), s->tmp);
+}
+
+static pqi_status xwing_encaps(void *state, uint64_t n)
+{
+    xwing_state *s = state;
+    memcpy(s->coins.ptr, &n, sizeof n);
+    return pqi_xwing_encaps(&s->x, s->ct, s->ss, in(s->pk), in(s->coins), s->tmp);
+}
+
+static pqi_status xwing_decaps(void *state, uint64_t n)
+{
+    xwing_state *s = state;
+    (void)n;
+    return pqi_xwing_decaps(&s->x, s->ss, in(s->ct), in(s->sk), s->tmp);
+}
+
+void pqi_bench_xwing(pqi_bench *b)
+{
+    const pqi_kem *kem = pqi_algs_kem(b->algs, PQI_KEM_ID_ML_KEM_768);
+    xwing_state s = {{kem, b->algs->classic}, room(PQI_XWING_PK), room(PQI_XWING_SK),
+        room(PQI_XWING_CT), room(PQI_XWING_SS), room(PQI_XWING_COINS), {NULL, 0}};
+    s.tmp = room(pqi_xwing_tmp_len(&s.x));
+    if (xwing_keygen(&s, 0) == PQI_OK && xwing_encaps(&s, 0) == PQI_OK) {
+        pqi_bench_run(b, &(pqi_bench_case){"X-Wing", "keygen", 0, xwing_keygen, &s, 0});
+        pqi_bench_run(b, &(pqi_bench_case){"X-Wing", "encaps", 0, xwing_encaps, &s, 0});
+        b->failed = b->failed || xwing_encaps(&s, 0) != PQI_OK;
+        pqi_bench_run(b, &(pqi_bench_case){"X-Wing", "decaps", 0, xwing_decaps, &s, 0});
+    } else {
+        b->failed = true;
+    }
+    const pqi_span all[] = {s.pk, s.sk, s.ct, s.ss, s.coins, s.tmp};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        free(all[i].ptr);
     }
 }

@@ -118,18 +118,24 @@ static void test_digest(pqi_vec *v)
     free(text);
 }
 
+static void run_form(pqi_vec *v, const char *name, const char *what, json_t *sha)
+{
+    if (sha != NULL) {
+        pqi_vec_run_made(v, json_pack("{s:s, s:s, s:O}", "name", name, "form", what, "sha256", sha),
+            test_digest);
+    }
+}
+
 /* The digests of one algorithm. */
 static void run_entry(pqi_vec *v, const char *name, json_t *entry)
 {
     static const char *const forms[] = {"nistkat-sha256", "testvectors-sha256", "single", "all",
         "first_count_sha256", "all_counts_sha256", "file_sha256"};
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
-        json_t *sha = json_object_get(entry, forms[i]);
-        if (sha != NULL) {
-            pqi_vec_run_made(v,
-                json_pack("{s:s, s:s, s:O}", "name", name, "form", forms[i], "sha256", sha),
-                test_digest);
-        }
+        run_form(v, name, forms[i], json_object_get(entry, forms[i]));
+    }
+    if (json_is_string(entry)) { /* liboqs of some time */
+        run_form(v, name, "single", entry);
     }
 }
 
@@ -167,7 +173,9 @@ bool pqi_vec_digests(pqi_vec *v, json_t *body)
     }
     json_object_foreach(body, name, item) /* liboqs: today's and those of older commits */
     {
-        run_entries(v, item);
+        if (json_is_object(item)) {
+            run_entries(v, item);
+        }
     }
     return true;
 }
