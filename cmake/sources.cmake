@@ -82,6 +82,20 @@ set(PQI_CORE_SOURCES
     src/prim/falcon/ntru.c
     src/prim/falcon/rns.c
     src/prim/falcon/verify.c
+    src/prim/mcu/absent.c
+    src/prim/mcu/aes.c
+    src/prim/mcu/ccm.c
+    src/prim/mcu/chacha.c
+    src/prim/mcu/classic_mcu.c
+    src/prim/mcu/ed25519.c
+    src/prim/mcu/f25519.c
+    src/prim/mcu/gcm.c
+    src/prim/mcu/hash.c
+    src/prim/mcu/hash_sha256.c
+    src/prim/mcu/md.c
+    src/prim/mcu/sha256.c
+    src/prim/mcu/sha512.c
+    src/prim/mcu/x25519.c
 )
 
 # libpqi: the sans-I/O rest: state, identity, sessions, protocols.
