@@ -10,6 +10,7 @@ set(PQI_CORE_SOURCES
     src/base/cbor.c
     src/prim/keccak/keccak.c
     src/prim/keccak/keccak_f1600.c
+    src/prim/keccak/keccak_f1600_32.c
     src/prim/keccak/hash.c
     src/prim/kem.c
     src/prim/mlkem/mlkem.c

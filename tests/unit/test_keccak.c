@@ -3,9 +3,12 @@
 #include "pqi_test.h"
 
 #include "prim/keccak/keccak.h"
+#include "prim/keccak/keccak_lane.h"
 
-/* The size-optimised permutation under another name, so that both forms are tested in each build. */
+/* The permutation that follows the specification step by step, under another name, so that the form
+ * in use is compared with it in each build. This program is also built with interleaved lanes. */
 #define PQI_KECCAK_SMALL
+#define PQI_KECCAK_PLAIN
 #define pqi_keccak_f1600 small_f1600
 void small_f1600(uint64_t s[25]);
 #include "prim/keccak/keccak_f1600.c"
@@ -160,14 +163,33 @@ static void internal_helpers_agree(void **state)
 static void both_permutations_agree(void **state)
 {
     (void)state;
-    uint64_t a[25] = {0}, b[25] = {0};
+    uint64_t a[25] = {0}, b[25] = {0}, c[25];
     for (unsigned i = 0; i < 1000; i++) {
         pqi_keccak_f1600(a);
         small_f1600(b);
-        assert_memory_equal(a, b, sizeof a);
-        a[i % 25] ^= i;
+        for (unsigned j = 0; j < 25; j++) {
+            c[j] = pqi_keccak_lane_out(a[j]);
+        }
+        assert_memory_equal(c, b, sizeof c);
+        a[i % 25] ^= pqi_keccak_lane_in(i);
         b[i % 25] ^= i;
     }
+}
+
+/* A lane of one bit: it comes back, and where interleaving is on, even bits stay in one half. */
+static void lanes_convert(void **state)
+{
+    (void)state;
+    uint64_t halves[2] = {0, 0};
+    for (unsigned i = 0; i < 64; i++) {
+        uint64_t w = pqi_keccak_lane_in((uint64_t)1 << i);
+        assert_true(pqi_keccak_lane_out(w) == (uint64_t)1 << i);
+        halves[i & 1u] |= w;
+    }
+    assert_true((halves[0] & halves[1]) == 0 && (halves[0] | halves[1]) == UINT64_MAX);
+#if PQI_KECCAK_INTERLEAVED
+    assert_true((uint32_t)halves[0] == 0 || (uint32_t)(halves[0] >> 32) == 0);
+#endif
 }
 
 /* FIPS 202 Algorithms 5 and 6: rc(t) is bit 0 of an LFSR, bit 2^j - 1 of RC[i] is rc(j + 7i). */
@@ -214,5 +236,6 @@ static void digest_lengths(void **state)
 
 PQI_TEST_MAIN(cmocka_unit_test(known_answers), cmocka_unit_test(every_length),
     cmocka_unit_test(splits_do_not_matter), cmocka_unit_test(internal_helpers_agree),
-    cmocka_unit_test(both_permutations_agree), cmocka_unit_test(round_constants_from_the_lfsr),
-    cmocka_unit_test(bad_arguments), cmocka_unit_test(digest_lengths))
+    cmocka_unit_test(both_permutations_agree), cmocka_unit_test(lanes_convert),
+    cmocka_unit_test(round_constants_from_the_lfsr), cmocka_unit_test(bad_arguments),
+    cmocka_unit_test(digest_lengths))

@@ -3,6 +3,7 @@
 #include "prim/keccak/keccak.h"
 
 #include "base/mem.h"
+#include "prim/keccak/keccak_lane.h"
 #include <pqi/wipe.h>
 
 static inline uint64_t load64(const uint8_t *p)
@@ -19,39 +20,74 @@ static inline void store64(uint8_t *p, uint64_t v)
     }
 }
 
+/* XORs n bytes into a lane from its byte `at`; at + n <= 8. */
+static void xor_part(uint64_t *lane, size_t at, const uint8_t *in, size_t n)
+{
+    uint64_t v = 0;
+    for (size_t i = 0; i < n; i++) {
+        v |= (uint64_t)in[i] << (8 * (at + i));
+    }
+    *lane ^= pqi_keccak_lane_in(v);
+}
+
+/* Reads n bytes of a lane from its byte `at`; at + n <= 8. */
+static void get_part(uint64_t lane, size_t at, uint8_t *out, size_t n)
+{
+    uint64_t v = pqi_keccak_lane_out(lane) >> (8 * at);
+    for (size_t i = 0; i < n; i++) {
+        out[i] = (uint8_t)(v >> (8 * i));
+    }
+}
+
+/* Bytes from `at` to the end of its lane, at most n; 0 at the start of a lane. */
+static size_t head_of(size_t at, size_t n)
+{
+    size_t head = (8 - (at & 7u)) & 7u;
+    return head < n ? head : n;
+}
+
 /* XORs n bytes into the sponge from byte `at`; at + n <= 200. */
 static void xor_bytes(uint64_t s[25], size_t at, const uint8_t *in, size_t n)
 {
-    for (; n != 0 && (at & 7u) != 0; n--, at++, in++) {
-        s[at >> 3] ^= (uint64_t)*in << (8 * (at & 7u));
+    size_t head = head_of(at, n);
+    if (head != 0) {
+        xor_part(&s[at >> 3], at & 7u, in, head);
     }
+    at += head;
+    in += head;
+    n -= head;
     for (; n >= 8; n -= 8, at += 8, in += 8) {
-        s[at >> 3] ^= load64(in);
+        s[at >> 3] ^= pqi_keccak_lane_in(load64(in));
     }
-    for (; n != 0; n--, at++, in++) {
-        s[at >> 3] ^= (uint64_t)*in << (8 * (at & 7u));
+    if (n != 0) {
+        xor_part(&s[at >> 3], 0, in, n);
     }
 }
 
 /* Reads n bytes of the sponge from byte `at`; at + n <= 200. */
 static void get_bytes(const uint64_t s[25], size_t at, uint8_t *out, size_t n)
 {
-    for (; n != 0 && (at & 7u) != 0; n--, at++, out++) {
-        *out = (uint8_t)(s[at >> 3] >> (8 * (at & 7u)));
+    size_t head = head_of(at, n);
+    if (head != 0) {
+        get_part(s[at >> 3], at & 7u, out, head);
     }
+    at += head;
+    out += head;
+    n -= head;
     for (; n >= 8; n -= 8, at += 8, out += 8) {
-        store64(out, s[at >> 3]);
+        store64(out, pqi_keccak_lane_out(s[at >> 3]));
     }
-    for (; n != 0; n--, at++, out++) {
-        *out = (uint8_t)(s[at >> 3] >> (8 * (at & 7u)));
+    if (n != 0) {
+        get_part(s[at >> 3], 0, out, n);
     }
 }
 
 /* pad10*1 (FIPS 202 section 5.1) after the domain bits; the last bit of a block is its top bit. */
 static void pad_block(uint64_t s[25], size_t at, size_t rate, uint8_t pad)
 {
-    s[at >> 3] ^= (uint64_t)pad << (8 * (at & 7u));
-    s[(rate - 1) >> 3] ^= (uint64_t)0x80u << (8 * ((rate - 1) & 7u));
+    const uint8_t last = 0x80u;
+    xor_part(&s[at >> 3], at & 7u, &pad, 1);
+    xor_part(&s[(rate - 1) >> 3], (rate - 1) & 7u, &last, 1);
 }
 
 void pqi_keccak_absorb_once(

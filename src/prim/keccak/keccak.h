@@ -2,8 +2,8 @@
  * Keccak for the other primitives: the permutation, and sponges whose parameters are known at
  * compile time and cannot be wrong. FIPS 202. All functions take time that depends on lengths only.
  *
- * A bare sponge is uint64_t s[25], lanes as host integers; byte i of the sponge is bits
- * 8*(i mod 8).. of lane i/8 on every host. The caller wipes it when the input was secret. */
+ * A bare sponge is uint64_t s[25]; lane i stands in s[i] as keccak_lane.h says, which is the business
+ * of this folder. The caller wipes it when the input was secret. */
 #ifndef PQI_PRIM_KECCAK_KECCAK_H
 #define PQI_PRIM_KECCAK_KECCAK_H
 

@@ -9,8 +9,14 @@
  * by De Morgan's laws, and the set maps to itself over a round, so it is set up and undone once
  * per permutation.
  *
- * The small form, for builds that optimise for size, follows the specification step by step. */
+ * The small form, for builds that optimise for size, follows the specification step by step.
+ * 32-bit processors have a third form, in keccak_f1600_32.c. */
 #include "prim/keccak/keccak.h"
+#include "prim/keccak/keccak_lane.h"
+
+/* With interleaved lanes the permutation is in keccak_f1600_32.c. A test that includes this file
+ * defines PQI_KECCAK_PLAIN to have it anyway. */
+#if !PQI_KECCAK_INTERLEAVED || defined(PQI_KECCAK_PLAIN)
 
 #if defined(__OPTIMIZE_SIZE__) && !defined(PQI_KECCAK_SMALL)
 #define PQI_KECCAK_SMALL
@@ -186,5 +192,11 @@ void pqi_keccak_f1600(uint64_t s[25])
     s[20] = ~a20; s[21] = a21; s[22] = a22; s[23] = a23; s[24] = a24;
 }
 /* clang-format on */
+
+#endif
+
+#else
+
+typedef int pqi_keccak_f1600_is_not_used;
 
 #endif
