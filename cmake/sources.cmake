@@ -17,6 +17,10 @@ set(PQI_CORE_SOURCES
     src/prim/mlkem/mlkem512.c
     src/prim/mlkem/mlkem768.c
     src/prim/mlkem/mlkem1024.c
+    src/prim/mlkem/mlkem512_small.c
+    src/prim/mlkem/mlkem768_small.c
+    src/prim/mlkem/mlkem1024_small.c
+    src/prim/mlkem/small.c
     src/prim/mlkem/pack.c
     src/prim/mlkem/poly.c
     src/prim/mlkem/sample.c

@@ -140,7 +140,7 @@ static void bytes_12(void **state)
             p.c[i] = (int16_t)(x + i);
         }
         pqi_mlkem_encode12(b, &p);
-        pqi_mlkem_decode12(&r, b);
+        pqi_mlkem_decode12(r.c, PQI_MLKEM_N, b);
         assert_memory_equal(&p, &r, sizeof p);
         for (unsigned i = 0; i < N; i++) {
             assert_int_equal(bits_of(b, i, 12), x + i);
@@ -186,7 +186,7 @@ static void binomial_noise(void **state)
         for (unsigned i = 0; i < N; i++) {
             p.c[i] = 100;
         }
-        pqi_mlkem_cbd_add(&p, in, eta);
+        pqi_mlkem_cbd_add(p.c, PQI_MLKEM_N, in, eta);
         for (unsigned i = 0; i < N; i++) {
             int want = 100;
             for (unsigned j = 0; j < eta; j++) {
@@ -215,8 +215,8 @@ static void rejection(void **state)
                 want.c[n++] = (int16_t)v;
             }
         }
-        unsigned have = pqi_mlkem_rej(&p, 0, in, 504);
-        have = pqi_mlkem_rej(&p, have, in + 504, 168);
+        unsigned have = pqi_mlkem_rej(p.c, 0, PQI_MLKEM_N, in, 504);
+        have = pqi_mlkem_rej(p.c, have, PQI_MLKEM_N, in + 504, 168);
         assert_int_equal(have, n);
         assert_memory_equal(p.c, want.c, n * sizeof p.c[0]);
     }
@@ -268,6 +268,69 @@ static void products_match_the_schoolbook(void **state)
     }
 }
 
+/* Products added piece by piece in 16 bits are those collected in 32 bits, for random factors and for
+ * the largest, with four products on top of noise as key generation has them. */
+static void streamed_products_match(void **state)
+{
+    (void)state;
+    for (unsigned round = 0; round < 12; round++) {
+        pqi_mlkem_acc acc;
+        pqi_mlkem_poly a, b, sum, want;
+        memset(&acc, 0, sizeof acc);
+        for (unsigned i = 0; i < N; i++) {
+            a.c[i] = (int16_t)(round < 8 ? (int)rnd(Q) : 3328);
+            b.c[i] = (int16_t)(round < 8 ? (int)rnd(3331) - 1665 : round & 1u ? 1665 : -1665);
+            sum.c[i] = (int16_t)(round & 2u ? 1665 : -1665);
+        }
+        const pqi_mlkem_poly start = sum;
+        for (unsigned k = 0; k < 4; k++) {
+            pqi_mlkem_mul_acc(&acc, &a, &b);
+            for (unsigned at = 0, n; at < N; at += n) {
+                n = 2 * (1 + rnd(8));
+                n = n < N - at ? n : N - at;
+                pqi_mlkem_mul_add(&sum, a.c + at, &b, at, n);
+            }
+        }
+        pqi_mlkem_acc_reduce(&want, &acc);
+        for (unsigned i = 0; i < N; i++) {
+            assert_in_range(sum.c[i] + 1665 + 4 * 2003, 0, 2 * (1665 + 4 * 2003));
+            assert_int_equal(mod_q(sum.c[i]), mod_q(want.c[i] + start.c[i]));
+        }
+    }
+    /* One product of the largest factors that the header names. */
+    for (unsigned s = 0; s < 4; s++) {
+        pqi_mlkem_poly b, sum;
+        int16_t a[2] = {(int16_t)(s & 1u ? 3328 : -3328), (int16_t)(s & 1u ? 3328 : -3328)};
+        memset(&sum, 0, sizeof sum);
+        for (unsigned i = 0; i < N; i++) {
+            b.c[i] = (int16_t)(s & 2u ? 3328 : -3328);
+        }
+        for (unsigned at = 0; at < N; at += 2) {
+            pqi_mlkem_mul_add(&sum, a, &b, at, 2);
+            assert_in_range(sum.c[at] + 2003, 0, 4006);
+            assert_in_range(sum.c[at + 1] + 2003, 0, 4006);
+            assert_int_equal(mod_q((int64_t)sum.c[at + 1] * 65536), mod_q(2 * a[0] * b.c[0]));
+        }
+    }
+}
+
+/* A polynomial may be packed in its own memory. */
+static void compress_in_place(void **state)
+{
+    (void)state;
+    static const unsigned bits[4] = {4, 5, 10, 11};
+    uint8_t want[352];
+    for (unsigned b = 0; b < 4; b++) {
+        pqi_mlkem_poly p;
+        for (unsigned i = 0; i < N; i++) {
+            p.c[i] = (int16_t)rnd(Q);
+        }
+        pqi_mlkem_compress(want, &p, bits[b]);
+        pqi_mlkem_compress((uint8_t *)&p, &p, bits[b]);
+        assert_memory_equal(&p, want, (size_t)32 * bits[b]);
+    }
+}
+
 /* The bounds of the header at their ends: inputs of the inverse transform, factors, sums. */
 static void bounds_hold_at_their_ends(void **state)
 {
@@ -306,4 +369,5 @@ PQI_TEST_MAIN(cmocka_unit_test(compiler_shifts_and_wraps_as_needed),
     cmocka_unit_test(compress_every_value), cmocka_unit_test(decompress_every_value),
     cmocka_unit_test(bytes_12), cmocka_unit_test(message_bits), cmocka_unit_test(binomial_noise),
     cmocka_unit_test(rejection), cmocka_unit_test(products_match_the_schoolbook),
-    cmocka_unit_test(bounds_hold_at_their_ends))
+    cmocka_unit_test(bounds_hold_at_their_ends), cmocka_unit_test(streamed_products_match),
+    cmocka_unit_test(compress_in_place))

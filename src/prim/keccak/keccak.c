@@ -6,18 +6,29 @@
 #include "prim/keccak/keccak_lane.h"
 #include <pqi/wipe.h>
 
+/* By words of 32 bits, which every compiler makes single loads and stores of where it may. */
+static inline uint32_t load32(const uint8_t *p)
+{
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static inline void store32(uint8_t *p, uint32_t v)
+{
+    p[0] = (uint8_t)v;
+    p[1] = (uint8_t)(v >> 8);
+    p[2] = (uint8_t)(v >> 16);
+    p[3] = (uint8_t)(v >> 24);
+}
+
 static inline uint64_t load64(const uint8_t *p)
 {
-    return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 |
-           (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 |
-           (uint64_t)p[7] << 56;
+    return (uint64_t)load32(p + 4) << 32 | load32(p);
 }
 
 static inline void store64(uint8_t *p, uint64_t v)
 {
-    for (unsigned i = 0; i < 8; i++) {
-        p[i] = (uint8_t)(v >> (8 * i));
-    }
+    store32(p, (uint32_t)v);
+    store32(p + 4, (uint32_t)(v >> 32));
 }
 
 /* XORs n bytes into a lane from its byte `at`; at + n <= 8. */

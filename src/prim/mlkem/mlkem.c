@@ -26,10 +26,10 @@ static void sample_entry(work *w, unsigned x, unsigned y)
     w->xof_in[33] = (uint8_t)y;
     pqi_keccak_absorb_once(w->sponge, PQI_SHAKE128_RATE, PQI_SHAKE_PAD, w->xof_in, 34);
     pqi_keccak_squeeze_blocks(w->buf, 3, w->sponge, PQI_SHAKE128_RATE);
-    unsigned have = pqi_mlkem_rej(&w->a, 0, w->buf, PQI_MLKEM_BUF);
+    unsigned have = pqi_mlkem_rej(w->a.c, 0, PQI_MLKEM_N, w->buf, PQI_MLKEM_BUF);
     while (have < PQI_MLKEM_N) {
         pqi_keccak_squeeze_blocks(w->buf, 1, w->sponge, PQI_SHAKE128_RATE);
-        have = pqi_mlkem_rej(&w->a, have, w->buf, PQI_SHAKE128_RATE);
+        have = pqi_mlkem_rej(w->a.c, have, PQI_MLKEM_N, w->buf, PQI_SHAKE128_RATE);
     }
 }
 
@@ -39,7 +39,7 @@ static void add_noise(work *w, pqi_mlkem_poly *p, unsigned eta, unsigned n)
     w->prf_in[32] = (uint8_t)n;
     pqi_keccak_absorb_once(w->sponge, PQI_SHAKE256_RATE, PQI_SHAKE_PAD, w->prf_in, 33);
     pqi_keccak_squeeze_blocks(w->buf, eta == 3 ? 2 : 1, w->sponge, PQI_SHAKE256_RATE);
-    pqi_mlkem_cbd_add(p, w->buf, eta);
+    pqi_mlkem_cbd_add(p->c, PQI_MLKEM_N, w->buf, eta);
 }
 
 /* w->v[i] = NTT(noise n0 + i) for all i. */
@@ -139,7 +139,7 @@ static void encrypt(const pqi_mlkem_set *set, work *w, const uint8_t *ek, sink *
     /* v = NTT^-1(t y) + e2 + Decompress_1(m) */
     memset(&w->acc, 0, sizeof w->acc);
     for (unsigned j = 0; j < k; j++) {
-        pqi_mlkem_decode12(&w->a, ek + PQI_MLKEM_BYTES * j);
+        pqi_mlkem_decode12(w->a.c, PQI_MLKEM_N, ek + PQI_MLKEM_BYTES * j);
         pqi_mlkem_mul_acc(&w->acc, &w->a, &w->v[j]);
     }
     pqi_mlkem_acc_reduce(&w->a, &w->acc);
@@ -184,7 +184,7 @@ static void decrypt(const pqi_mlkem_set *set, work *w, const uint8_t *dk, const 
     for (unsigned i = 0; i < set->k; i++) {
         pqi_mlkem_decompress(&w->v[0], ct + (size_t)32 * set->du * i, set->du);
         pqi_mlkem_ntt(&w->v[0]);
-        pqi_mlkem_decode12(&w->a, dk + PQI_MLKEM_BYTES * i);
+        pqi_mlkem_decode12(w->a.c, PQI_MLKEM_N, dk + PQI_MLKEM_BYTES * i);
         pqi_mlkem_mul_acc(&w->acc, &w->a, &w->v[0]);
     }
     /* w = v' - NTT^-1(s u') */
@@ -214,7 +214,7 @@ pqi_status pqi_mlkem_decaps(
     work *w = tmp;
     const uint8_t *const ek = sk + PQI_MLKEM_BYTES * set->k;
     const uint8_t *const h = ek + PQI_MLKEM_PK(set->k);
-    pqi_status st = pqi_mlkem_check_sk(set, sk);
+    pqi_status st = pqi_mlkem_check_sk(set, sk, tmp);
     if (st != PQI_OK) {
         return st;
     }
@@ -238,8 +238,9 @@ pqi_status pqi_mlkem_check_pk(const pqi_mlkem_set *set, const uint8_t *pk)
     return over == 0 ? PQI_OK : PQI_ERR_DECODE;
 }
 
-pqi_status pqi_mlkem_check_sk(const pqi_mlkem_set *set, const uint8_t *sk)
+pqi_status pqi_mlkem_check_sk(const pqi_mlkem_set *set, const uint8_t *sk, void *tmp)
 {
+    (void)tmp;
     const uint8_t *const ek = sk + PQI_MLKEM_BYTES * set->k;
     uint8_t h[32];
     pqi_sha3_256(h, ek, PQI_MLKEM_PK(set->k));

@@ -6,6 +6,7 @@
 #define PQI_PRIM_MLKEM_MLKEM_H
 
 #include "prim/mlkem/poly.h"
+#include <pqi/hash.h>
 #include <pqi/kem.h>
 
 /* FIPS 203 section 8, Table 2; eta2 is 2 in every set. */
@@ -32,6 +33,26 @@ typedef struct pqi_mlkem_work {
     pqi_mlkem_poly v[]; /* k of them: s, y or u */
 } pqi_mlkem_work;
 
+#define PQI_MLKEM_CHUNK 24u /* bytes of hash output at a time: a seventh of a SHAKE128 block */
+
+/* The layout of `tmp` of the small variant. */
+typedef struct pqi_mlkem_small_work {
+    pqi_xof x;
+    pqi_mlkem_poly acc; /* the row in the making */
+    uint8_t m[32];      /* the message */
+    uint8_t r[32];      /* seed of the noise */
+    union {
+        uint8_t h[32]; /* H(ek), K */
+        struct {
+            int16_t c[18]; /* at most 16 coefficients of a chunk after one of the last */
+            uint8_t bytes[PQI_MLKEM_CHUNK];
+        };
+    };
+    pqi_mlkem_poly v[]; /* k of them: s, y or u */
+} pqi_mlkem_small_work;
+
+#define PQI_MLKEM_SMALL_TMP(k) (sizeof(pqi_mlkem_small_work) + (k) * sizeof(pqi_mlkem_poly))
+
 #define PQI_MLKEM_TMP(k) (sizeof(pqi_mlkem_work) + (k) * sizeof(pqi_mlkem_poly))
 
 /* Bytes: encapsulation key, decapsulation key, ciphertext (FIPS 203 section 8, Table 3). */
@@ -47,23 +68,33 @@ pqi_status pqi_mlkem_encaps(const pqi_mlkem_set *set, uint8_t *ct, uint8_t *ss, 
 pqi_status pqi_mlkem_decaps(
     const pqi_mlkem_set *set, uint8_t *ss, const uint8_t *ct, const uint8_t *sk, void *tmp);
 pqi_status pqi_mlkem_check_pk(const pqi_mlkem_set *set, const uint8_t *pk);
-pqi_status pqi_mlkem_check_sk(const pqi_mlkem_set *set, const uint8_t *sk);
+pqi_status pqi_mlkem_check_sk(const pqi_mlkem_set *set, const uint8_t *sk, void *tmp);
 
-/* Defines the descriptor `sym` of one set and the functions behind it. */
-#define PQI_MLKEM_DESCRIPTOR(sym, text, wire_id, category, k_, eta1_, du_, dv_)                    \
+/* The same with less scratch, in small.c. */
+pqi_status pqi_mlkem_small_keygen(
+    const pqi_mlkem_set *set, uint8_t *pk, uint8_t *sk, const uint8_t *seed, void *tmp);
+pqi_status pqi_mlkem_small_encaps(const pqi_mlkem_set *set, uint8_t *ct, uint8_t *ss,
+    const uint8_t *pk, const uint8_t *coins, void *tmp);
+pqi_status pqi_mlkem_small_decaps(
+    const pqi_mlkem_set *set, uint8_t *ss, const uint8_t *ct, const uint8_t *sk, void *tmp);
+pqi_status pqi_mlkem_small_check_sk(const pqi_mlkem_set *set, const uint8_t *sk, void *tmp);
+
+/* Defines the descriptor `sym` of one set over the functions impl_keygen, impl_encaps.., whose scratch
+ * is tmp_ bytes. */
+#define PQI_MLKEM_DESCRIPTOR(sym, impl, tmp_, text, wire_id, category, k_, eta1_, du_, dv_)        \
     static const pqi_mlkem_set set = {(k_), (eta1_), (du_), (dv_)};                                \
     static pqi_status keygen(uint8_t *pk, uint8_t *sk, const uint8_t *seed, void *tmp)             \
     {                                                                                              \
-        return pqi_mlkem_keygen(&set, pk, sk, seed, tmp);                                          \
+        return impl##_keygen(&set, pk, sk, seed, tmp);                                             \
     }                                                                                              \
     static pqi_status encaps(                                                                      \
         uint8_t *ct, uint8_t *ss, const uint8_t *pk, const uint8_t *coins, void *tmp)              \
     {                                                                                              \
-        return pqi_mlkem_encaps(&set, ct, ss, pk, coins, tmp);                                     \
+        return impl##_encaps(&set, ct, ss, pk, coins, tmp);                                        \
     }                                                                                              \
     static pqi_status decaps(uint8_t *ss, const uint8_t *ct, const uint8_t *sk, void *tmp)         \
     {                                                                                              \
-        return pqi_mlkem_decaps(&set, ss, ct, sk, tmp);                                            \
+        return impl##_decaps(&set, ss, ct, sk, tmp);                                               \
     }                                                                                              \
     static pqi_status check_pk(const uint8_t *pk, void *tmp)                                       \
     {                                                                                              \
@@ -72,8 +103,7 @@ pqi_status pqi_mlkem_check_sk(const pqi_mlkem_set *set, const uint8_t *sk);
     }                                                                                              \
     static pqi_status check_sk(const uint8_t *sk, void *tmp)                                       \
     {                                                                                              \
-        (void)tmp;                                                                                 \
-        return pqi_mlkem_check_sk(&set, sk);                                                       \
+        return impl##_check_sk(&set, sk, tmp);                                                     \
     }                                                                                              \
     const pqi_kem sym = {                                                                          \
         .name = (text),                                                                            \
@@ -85,7 +115,7 @@ pqi_status pqi_mlkem_check_sk(const pqi_mlkem_set *set, const uint8_t *sk);
         .seed_len = 64,                                                                            \
         .ct_len = PQI_MLKEM_CT(k_, du_, dv_),                                                      \
         .coins_len = 32,                                                                           \
-        .tmp_len = PQI_MLKEM_TMP(k_),                                                              \
+        .tmp_len = (tmp_),                                                                         \
         .keygen = keygen,                                                                          \
         .encaps = encaps,                                                                          \
         .decaps = decaps,                                                                          \

@@ -19,11 +19,11 @@ void pqi_mlkem_encode12(uint8_t *out, const pqi_mlkem_poly *p)
     }
 }
 
-void pqi_mlkem_decode12(pqi_mlkem_poly *p, const uint8_t *in)
+void pqi_mlkem_decode12(int16_t *c, unsigned n, const uint8_t *in)
 {
-    for (unsigned i = 0; i < PQI_MLKEM_N; i += 2, in += 3) {
-        p->c[i] = (int16_t)(in[0] | (in[1] & 15) << 8);
-        p->c[i + 1] = (int16_t)(in[1] >> 4 | in[2] << 4);
+    for (unsigned i = 0; i < n; i += 2, in += 3) {
+        c[i] = (int16_t)(in[0] | (in[1] & 15) << 8);
+        c[i + 1] = (int16_t)(in[1] >> 4 | in[2] << 4);
     }
 }
 

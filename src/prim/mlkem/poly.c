@@ -9,10 +9,12 @@
  * gcc, clang and every other compiler for our targets do (C11 6.5.7, 6.3.1.3); a test checks. */
 #include "prim/mlkem/poly.h"
 
+#include "ct/ct.h"
 #include <pqi/wipe.h>
 
-#define Q    PQI_MLKEM_Q
-#define QINV (-3327) /* q^-1 mod 2^16: 3329 * -3327 = 1 - 169 * 2^16 */
+#define Q      PQI_MLKEM_Q
+#define INLINE static inline __attribute__((always_inline))
+#define QINV   (-3327) /* q^-1 mod 2^16: 3329 * -3327 = 1 - 169 * 2^16 */
 
 /* clang-format off */
 const int16_t pqi_mlkem_zetas[128] = {
@@ -27,22 +29,57 @@ const int16_t pqi_mlkem_zetas[128] = {
 };
 /* clang-format on */
 
-static inline int16_t mul_hi(int16_t a, int16_t b)
+INLINE int16_t mul_hi(int16_t a, int16_t b)
 {
     return (int16_t)(((int32_t)a * b) >> 16);
 }
 
-static inline int16_t mul_lo(int16_t a, int16_t b)
+INLINE int16_t mul_lo(int16_t a, int16_t b)
 {
     return (int16_t)(uint16_t)((uint32_t)(int32_t)a * (uint32_t)(int32_t)b);
+}
+
+/* 1: 32-bit products, for processors with a multiply-accumulate and no vectors of 16-bit words. The
+ * results are the same. */
+#if !defined(PQI_MLKEM_SCALAR)
+#if defined(__SIZEOF_POINTER__) && __SIZEOF_POINTER__ < 8
+#define PQI_MLKEM_SCALAR 1
+#else
+#define PQI_MLKEM_SCALAR 0
+#endif
+#endif
+
+#if PQI_MLKEM_SCALAR
+/* Hides a constant, so that a product with it stays one instruction and does not become four. */
+INLINE int32_t factor(int32_t c)
+{
+    return (int32_t)pqi_ct_barrier_u32((uint32_t)c);
+}
+#else
+INLINE int32_t factor(int32_t c)
+{
+    return c;
+}
+#endif
+
+/* a * 2^-16 mod q: |out| <= |a| / 2^16 + q / 2 + 1. */
+INLINE int16_t mont_reduce(int32_t a)
+{
+    int16_t t = (int16_t)(uint16_t)((uint32_t)a * (uint32_t)factor(QINV));
+    return (int16_t)((a + (int32_t)t * -Q) >> 16);
 }
 
 /* a * z * 2^-16 mod q, with zq = z * QINV mod 2^16. The low halves of a*z and of (a*zq)*q are equal,
  * so the difference of the high halves is exact. For |z| <= 1664 and any a:
  * |out| <= 2^15 * 1664 / 2^16 + 2^15 * q / 2^16 + 1 < 2498. */
-static inline int16_t mont_mul(int16_t a, int16_t z, int16_t zq)
+INLINE int16_t mont_mul(int16_t a, int16_t z, int16_t zq)
 {
+#if PQI_MLKEM_SCALAR
+    (void)zq;
+    return mont_reduce((int32_t)a * z);
+#else
     return (int16_t)(mul_hi(a, z) - mul_hi(mul_lo(a, zq), Q));
+#endif
 }
 
 static inline int16_t zeta_q(int16_t z)
@@ -50,12 +87,16 @@ static inline int16_t zeta_q(int16_t z)
     return mul_lo(z, QINV);
 }
 
-/* Any a to the centred range -1665..1665. 20159 = round(2^26 / q); the rounding to the nearest
- * quotient is done on a * 20159 / 2^16 with its low bits cut, which costs at most one unit. */
-static inline int16_t barrett(int16_t a)
+/* Any a to the centred range -1665..1665. 20159 = round(2^26 / q); on 16-bit words the rounding to the
+ * nearest quotient is done on a * 20159 / 2^16 with its low bits cut, which costs at most one unit. */
+INLINE int16_t barrett(int16_t a)
 {
+#if PQI_MLKEM_SCALAR
+    int16_t t = (int16_t)(((int32_t)a * 20159 + (1 << 25)) >> 26);
+#else
     int16_t t = (int16_t)((mul_hi(a, 20159) + 512) >> 10);
-    return (int16_t)(a - mul_lo(t, Q));
+#endif
+    return (int16_t)(a - t * factor(Q));
 }
 
 /* Cooley-Tukey layer of stride len; zeta indices start at k = 128 / len. Raises the bound by
@@ -188,10 +229,10 @@ static void inv_short_layers(int16_t *c)
 
 #endif
 
-static void reduce(int16_t *c)
+void pqi_mlkem_reduce(pqi_mlkem_poly *p)
 {
     for (unsigned i = 0; i < PQI_MLKEM_N; i++) {
-        c[i] = barrett(c[i]);
+        p->c[i] = barrett(p->c[i]);
     }
 }
 
@@ -204,7 +245,7 @@ void pqi_mlkem_ntt(pqi_mlkem_poly *p)
     ntt_layer(p->c, 16, 8);
     ntt_layer(p->c, 8, 16);
     ntt_short_layers(p->c);
-    reduce(p->c);
+    pqi_mlkem_reduce(p);
 }
 
 void pqi_mlkem_inv_ntt(pqi_mlkem_poly *p)
@@ -213,7 +254,7 @@ void pqi_mlkem_inv_ntt(pqi_mlkem_poly *p)
     /* Sums: 3328 * 2^3 = 26624, then 1665 * 2^4 = 26640; differences have the bound of the sums. */
     inv_short_layers(c);
     inv_layer(c, 8, 16);
-    reduce(c);
+    pqi_mlkem_reduce(p);
     inv_layer(c, 16, 8);
     inv_layer(c, 32, 4);
     inv_layer(c, 64, 2);
@@ -241,12 +282,27 @@ void pqi_mlkem_mul_acc(pqi_mlkem_acc *acc, const pqi_mlkem_poly *a, const pqi_ml
     }
 }
 
+void pqi_mlkem_mul_add(
+    pqi_mlkem_poly *acc, const int16_t *a, const pqi_mlkem_poly *b, unsigned first, unsigned n)
+{
+    /* |x * y| <= 3328 * 3328 twice: 2.22e7 / 2^16 + q / 2 + 1 < 2004. */
+    int16_t *r = acc->c + first;
+    const int16_t *y = b->c + first;
+    const int16_t *const end = a + n;
+    for (unsigned i = first; a != end; i += 2, a += 2, y += 2, r += 2) {
+        int16_t z = pqi_mlkem_zetas[64 + i / 4];
+        z = (int16_t)((i & 2u) != 0 ? -z : z);
+        int16_t x0 = a[0], x1 = a[1], y0 = y[0], y1 = y[1];
+        int16_t yz = mont_mul(y1, z, zeta_q(z));
+        r[0] = (int16_t)(r[0] + mont_reduce(x0 * y0 + x1 * yz));
+        r[1] = (int16_t)(r[1] + mont_reduce(x0 * y1 + x1 * y0));
+    }
+}
+
 void pqi_mlkem_acc_reduce(pqi_mlkem_poly *p, const pqi_mlkem_acc *acc)
 {
     for (unsigned i = 0; i < PQI_MLKEM_N; i++) {
-        int32_t a = acc->c[i];
-        int16_t t = mul_lo((int16_t)a, QINV);
-        p->c[i] = (int16_t)((a - (int32_t)t * Q) >> 16);
+        p->c[i] = mont_reduce(acc->c[i]);
     }
 }
 
