@@ -2,6 +2,7 @@
  * The algorithms of this program and the self test in front of them. */
 #include "algs.h"
 
+#include <pqi/classic_mcu.h>
 #include <pqi/host.h>
 #include <pqi/selftest.h>
 
@@ -15,12 +16,17 @@ void pqi_cli_algs(pqi_algs *out)
 
 pqi_cli_exit pqi_cli_algs_of(pqi_algs *out, const char *backend, bool small)
 {
-    (void)small;
-    if (backend != NULL && strcmp(backend, "openssl") != 0) {
+    static pqi_classic mcu;
+    const pqi_classic *classic = &pqi_classic_openssl;
+    if (backend != NULL && strcmp(backend, "mcu") == 0) {
+        pqi_classic_mcu(&mcu, pqi_classic_openssl.random);
+        classic = &mcu;
+    } else if (backend != NULL && strcmp(backend, "openssl") != 0) {
         return pqi_cli_fail(
             PQI_CLI_USAGE, "--backend " PQI_CLI_BACKENDS, "unknown backend \"%.40s\"", backend);
     }
-    pqi_cli_algs(out);
+    (void)small;
+    pqi_algs_all(out, classic);
     return PQI_CLI_OK;
 }
 

@@ -3,6 +3,7 @@
  * way to call it wrongly. `pqi vectors` runs all vectors of the draft. */
 #include "pqi_hex.h"
 
+#include <pqi/classic_mcu.h>
 #include <pqi/hash.h>
 #include <pqi/host.h>
 #include <pqi/xwing.h>
@@ -79,6 +80,40 @@ static void the_draft(void **state)
     assert_memory_equal(got, ss, sizeof ss);
 }
 
+/* Points of order 1, 2, 4 and 8 and their encodings above p (RFC 7748 section 7). */
+static const char *const low_order[] = {
+    "0000000000000000000000000000000000000000000000000000000000000000",
+    "0100000000000000000000000000000000000000000000000000000000000000",
+    "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+    "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+};
+
+/* A firmware's parts give the same. */
+static void small_parts(void **state)
+{
+    (void)state;
+    pqi_classic mcu;
+    const pqi_xwing x = {&pqi_kem_ml_kem_768_small, &mcu};
+    uint8_t pk2[PQI_XWING_PK], ct2[PQI_XWING_CT], got[PQI_XWING_SS];
+    pqi_classic_mcu(&mcu, pqi_classic_openssl.random);
+    assert_int_equal(pqi_xwing_tmp_len(&x), PQI_XWING_TMP(PQI_ML_KEM_768_SMALL_TMP));
+    memcpy(pk2, pk, sizeof pk);
+    memcpy(ct2, ct, sizeof ct);
+    memcpy(got, ss, sizeof ss);
+    assert_int_equal(keygen(&x), PQI_OK);
+    assert_int_equal(encaps(&x), PQI_OK);
+    assert_memory_equal(pk, pk2, sizeof pk);
+    assert_memory_equal(ct, ct2, sizeof ct);
+    assert_memory_equal(ss, got, sizeof ss);
+    assert_int_equal(decaps(&x, got), PQI_OK);
+    assert_memory_equal(ss, got, sizeof ss);
+    pqi_unhex(ct + 1088, 32, low_order[2]);
+    assert_int_equal(decaps(&x, got), PQI_ERR_AUTH);
+}
+
 /* Each half of the ciphertext changes the secret; none is an error. */
 static void altered(void **state)
 {
@@ -113,17 +148,6 @@ static void bound_to_keys(void **state)
     assert_int_equal(decaps(&xwing, got), PQI_OK);
     assert_memory_not_equal(got, ss, sizeof ss);
 }
-
-/* Points of order 1, 2, 4 and 8 and their encodings above p (RFC 7748 section 7). */
-static const char *const low_order[] = {
-    "0000000000000000000000000000000000000000000000000000000000000000",
-    "0100000000000000000000000000000000000000000000000000000000000000",
-    "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
-    "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
-    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-    "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-    "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-};
 
 static void refuses_low_order(void **state)
 {
@@ -280,8 +304,9 @@ static void self_test(void **state)
     assert_int_equal(pqi_xwing_selftest(&wrong, (pqi_span){tmp_bytes, need}), PQI_ERR_SELFTEST);
 }
 
-PQI_TEST_MAIN(cmocka_unit_test_setup(the_draft, fresh), cmocka_unit_test_setup(altered, fresh),
-    cmocka_unit_test_setup(bound_to_keys, fresh), cmocka_unit_test(refuses_low_order),
-    cmocka_unit_test_setup(refuses_modulus, fresh), cmocka_unit_test_setup(wipes, fresh),
-    cmocka_unit_test_setup(refuses_lengths, fresh), cmocka_unit_test_setup(refuses_scratch, fresh),
-    cmocka_unit_test_setup(refuses_parts, fresh), cmocka_unit_test(self_test))
+PQI_TEST_MAIN(cmocka_unit_test_setup(the_draft, fresh), cmocka_unit_test_setup(small_parts, fresh),
+    cmocka_unit_test_setup(altered, fresh), cmocka_unit_test_setup(bound_to_keys, fresh),
+    cmocka_unit_test(refuses_low_order), cmocka_unit_test_setup(refuses_modulus, fresh),
+    cmocka_unit_test_setup(wipes, fresh), cmocka_unit_test_setup(refuses_lengths, fresh),
+    cmocka_unit_test_setup(refuses_scratch, fresh), cmocka_unit_test_setup(refuses_parts, fresh),
+    cmocka_unit_test(self_test))
