@@ -3,15 +3,14 @@
 
 #include <stdint.h>
 
-/* The clobber makes the stores observable, so they cannot be removed as dead; a plain loop lets the
- * compiler use its memset, which volatile stores would not. */
+/* The clobber makes the stores observable, so they cannot be removed as dead. memset, in contrast to
+ * volatile stores or a loop of bytes, may write words. */
 void pqi_wipe(void *p, size_t len)
 {
-    uint8_t *b = p;
-    for (size_t i = 0; i < len; i++) {
-        b[i] = 0;
-    }
 #if defined(__GNUC__)
+    if (len != 0) {
+        __builtin_memset(p, 0, len);
+    }
     __asm__ __volatile__("" : : "r"(p) : "memory");
 #else
     volatile uint8_t *v = p;

@@ -10,28 +10,34 @@
 
 #include "prim/mcu/bytes.h"
 
+#include "ct/ct.h"
+
 #include <pqi/wipe.h>
 
 /* Exchanges the bits of `a` under mask << n with those of `b` under mask. */
-static inline void swap_bits(uint32_t *a, uint32_t *b, uint32_t mask, unsigned n)
-{
-    uint32_t t = (*a >> n ^ *b) & mask;
-    *b ^= t;
-    *a ^= t << n;
-}
+#define SWAP_BITS(a, b, mask, n)                                                                   \
+    do {                                                                                           \
+        uint32_t swap_ = ((a) >> (n) ^ (b)) & (mask);                                              \
+        (b) ^= swap_;                                                                              \
+        (a) ^= swap_ << (n);                                                                       \
+    } while (0)
 
 /* Words to planes and back: transposes the 8 x 8 bits of each byte lane. */
 static void transpose(uint32_t q[8])
 {
-    for (unsigned i = 0; i < 8; i += 2) {
-        swap_bits(&q[i], &q[i + 1], 0x55555555u, 1);
-    }
     for (unsigned i = 0; i < 8; i += 4) {
-        swap_bits(&q[i], &q[i + 2], 0x33333333u, 2);
-        swap_bits(&q[i + 1], &q[i + 3], 0x33333333u, 2);
+        uint32_t a = q[i], b = q[i + 1], c = q[i + 2], d = q[i + 3];
+        SWAP_BITS(a, b, 0x55555555u, 1);
+        SWAP_BITS(c, d, 0x55555555u, 1);
+        SWAP_BITS(a, c, 0x33333333u, 2);
+        SWAP_BITS(b, d, 0x33333333u, 2);
+        q[i] = a;
+        q[i + 1] = b;
+        q[i + 2] = c;
+        q[i + 3] = d;
     }
     for (unsigned i = 0; i < 4; i++) {
-        swap_bits(&q[i], &q[i + 4], 0x0f0f0f0fu, 4);
+        SWAP_BITS(q[i], q[i + 4], 0x0f0f0f0fu, 4);
     }
 }
 
@@ -80,38 +86,49 @@ static void sub_bytes(uint32_t q[8])
 
 /* Row r turns by r columns: byte lane r rotates right by 2r. Rows 1 and 3 exchange neighbouring
  * columns, then rows 1 and 3 one pair of columns each, and row 2 both pairs, two columns apart. */
-static inline uint32_t shift_rows(uint32_t x)
+static inline uint32_t shift_rows(uint32_t x, uint32_t mask)
 {
     uint32_t t = (x ^ x >> 2) & 0x33003300u;
     x ^= t ^ t << 2;
-    t = (x ^ x >> 4) & 0x030f0c00u;
+    t = (x ^ x >> 4) & mask;
     return x ^ t ^ t << 4;
 }
 
-static void shift_all(uint32_t q[8])
+/* In a register: as a constant it would be four instructions each time. */
+static inline uint32_t shift_mask(void)
 {
-    for (unsigned i = 0; i < 8; i++) {
-        q[i] = shift_rows(q[i]);
-    }
+    return pqi_ct_barrier_u32(0x030f0c00u);
 }
 
-/* MixColumns and AddRoundKey. Row r becomes 2 (s_r + s_r+1) + s_r+1 + s_r+2 + s_r+3; doubling moves
- * to the next plane and adds plane 7 to planes 0, 1, 3, 4 (x^8 = x^4 + x^3 + x + 1). */
-static void mix_columns(uint32_t q[8], const uint32_t k[8])
+/* ShiftRows, MixColumns and AddRoundKey of one plane. Row r becomes 2 (s_r + s_r+1) + s_r+1 + s_r+2 +
+ * s_r+3; doubling moves to the next plane and adds plane 7 to planes 0, 1, 3, 4 (x^8 = x^4 + x^3 + x +
+ * 1). `below` is s_r + s_r+1 of the plane below. */
+#define MIX(i, x, fold)                                                                            \
+    do {                                                                                           \
+        uint32_t s = (x), next = rotr32(s, 8), t = s ^ next;                                       \
+        q[i] = k[i] ^ next ^ rotr32(t, 16) ^ below ^ (fold);                                       \
+        below = t;                                                                                 \
+    } while (0)
+
+static void middle_round(uint32_t q[8], const uint32_t k[8])
 {
-    uint32_t top = q[7] ^ rotr32(q[7], 8), below = 0;
-    for (unsigned i = 0; i < 8; i++) {
-        uint32_t next = rotr32(q[i], 8), t = q[i] ^ next;
-        uint32_t fold = 0u - (0x1bu >> i & 1u); /* i is public */
-        q[i] = below ^ (top & fold) ^ next ^ rotr32(t, 16) ^ k[i];
-        below = t;
-    }
+    uint32_t mask = shift_mask(), s7 = shift_rows(q[7], mask);
+    uint32_t top = s7 ^ rotr32(s7, 8), below = 0;
+    MIX(0, shift_rows(q[0], mask), top);
+    MIX(1, shift_rows(q[1], mask), top);
+    MIX(2, shift_rows(q[2], mask), 0);
+    MIX(3, shift_rows(q[3], mask), top);
+    MIX(4, shift_rows(q[4], mask), top);
+    MIX(5, shift_rows(q[5], mask), 0);
+    MIX(6, shift_rows(q[6], mask), 0);
+    MIX(7, s7, 0);
 }
 
-static void add_key(uint32_t q[8], const uint32_t k[8])
+static void last_round(uint32_t q[8], const uint32_t k[8])
 {
+    uint32_t mask = shift_mask();
     for (unsigned i = 0; i < 8; i++) {
-        q[i] ^= k[i];
+        q[i] = shift_rows(q[i], mask) ^ k[i];
     }
 }
 
@@ -119,15 +136,16 @@ void pqi_aes_encrypt(const pqi_aes *aes, uint32_t q[8])
 {
     const uint32_t *k = aes->k;
     transpose(q);
-    add_key(q, k);
+    for (unsigned i = 0; i < 8; i++) {
+        q[i] ^= k[i];
+    }
     for (uint32_t left = aes->rounds; left-- != 0;) {
         k += 8;
         sub_bytes(q);
-        shift_all(q);
         if (left != 0) {
-            mix_columns(q, k);
+            middle_round(q, k);
         } else {
-            add_key(q, k);
+            last_round(q, k);
         }
     }
     transpose(q);

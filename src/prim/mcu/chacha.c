@@ -13,48 +13,52 @@
 #include <pqi/wipe.h>
 
 typedef struct chapoly {
-    uint32_t s[16];             /* the state of section 2.3, the counter in s[12] */
-    uint32_t x[16];             /* working copy */
-    uint8_t stream[64];         /* key stream */
-    uint32_t h[5], r[4], rr[4]; /* Poly1305: sum, key, 5/4 of r1, r2, r3 */
-    uint32_t pad[4];            /* s of section 2.5 */
+    uint32_t s[16];     /* the state of section 2.3, the counter in s[12] */
+    uint32_t x[16];     /* working copy */
+    uint8_t stream[64]; /* key stream */
+    uint32_t h[5],
+        r[8];        /* Poly1305: sum; 5/4 of the words of its key (the first unused), the key */
+    uint32_t pad[4]; /* s of section 2.5 */
     uint8_t block[16];
 } chapoly;
 
 static const pqi_mcu_sizes SIZES = {
     PQI_AEAD_KEY, PQI_AEAD_NONCE, PQI_AEAD_TAG, PQI_MCU_AEAD_MAX - PQI_AEAD_TAG};
 
-/* Section 2.1 */
-static void quarter_round(uint32_t *x, unsigned a, unsigned b, unsigned c, unsigned d)
-{
-    uint32_t xa = x[a], xb = x[b], xc = x[c], xd = x[d];
-    xa += xb;
-    xd = rotl32(xd ^ xa, 16);
-    xc += xd;
-    xb = rotl32(xb ^ xc, 12);
-    xa += xb;
-    xd = rotl32(xd ^ xa, 8);
-    xc += xd;
-    xb = rotl32(xb ^ xc, 7);
-    x[a] = xa;
-    x[b] = xb;
-    x[c] = xc;
-    x[d] = xd;
-}
+/* Section 2.1, on words a, b, c, d of x. */
+#define QUARTER_ROUND(a, b, c, d)                                                                  \
+    do {                                                                                           \
+        uint32_t xa = x[a], xb = x[b], xc = x[c], xd = x[d];                                       \
+        xa += xb;                                                                                  \
+        xd = rotl32(xd ^ xa, 16);                                                                  \
+        xc += xd;                                                                                  \
+        xb = rotl32(xb ^ xc, 12);                                                                  \
+        xa += xb;                                                                                  \
+        xd = rotl32(xd ^ xa, 8);                                                                   \
+        xc += xd;                                                                                  \
+        x[a] = xa;                                                                                 \
+        x[b] = rotl32(xb ^ xc, 7);                                                                 \
+        x[c] = xc;                                                                                 \
+        x[d] = xd;                                                                                 \
+    } while (0)
 
 /* Section 2.3: one block of key stream; advances the counter. */
 static void chacha_block(chapoly *c)
 {
-    memcpy(c->x, c->s, sizeof c->x);
-    for (unsigned i = 0; i < 20; i++) {
-        unsigned turn = i & 1u; /* odd: diagonals */
-        for (unsigned j = 0; j < 4; j++) {
-            quarter_round(c->x, j, 4u + ((j + turn) & 3u), 8u + ((j + 2u * turn) & 3u),
-                12u + ((j + 3u * turn) & 3u));
-        }
+    uint32_t *x = c->x;
+    memcpy(x, c->s, sizeof c->x);
+    for (unsigned i = 0; i < 10; i++) {
+        QUARTER_ROUND(0, 4, 8, 12);
+        QUARTER_ROUND(1, 5, 9, 13);
+        QUARTER_ROUND(2, 6, 10, 14);
+        QUARTER_ROUND(3, 7, 11, 15);
+        QUARTER_ROUND(0, 5, 10, 15);
+        QUARTER_ROUND(1, 6, 11, 12);
+        QUARTER_ROUND(2, 7, 8, 13);
+        QUARTER_ROUND(3, 4, 9, 14);
     }
     for (size_t i = 0; i < 16; i++) {
-        store32_le(c->stream + 4u * i, c->x[i] + c->s[i]);
+        store32_le(c->stream + 4u * i, x[i] + c->s[i]);
     }
     c->s[12]++;
 }
@@ -87,24 +91,23 @@ static void add_words(uint32_t h[5], const uint32_t v[4])
 }
 
 /* h = h * r mod 2^130 - 5, partly: h[4] <= 4 after, <= 6 before. A product is below 2^60.4, so a sum
- * of four with its carries fits in 64 bits. */
+ * of five fits in 64 bits. */
 static void poly_multiply(chapoly *c)
 {
-    const uint32_t *r = c->r, *rr = c->rr;
     uint32_t h[4];
     memcpy(h, c->h, sizeof h);
-    uint32_t h4 = c->h[4], top = h4 * r[0]; /* below 2^31; at 2^128 */
-    uint64_t acc = 0;
+    uint32_t h4 = c->h[4], top = h4 * c->r[4]; /* at 2^128, below 2^31 */
+    uint64_t acc = 5u * (top >> 2);
     for (size_t i = 0; i < 4; i++) {
-        for (size_t j = 0; j < 4; j++) {
-            acc += wide_mul(h[j], j <= i ? r[i - j] : rr[4u + i - j]);
-        }
-        acc += i == 0 ? 5u * (uint64_t)(top >> 2) : wide_mul(h4, rr[i]);
+        const uint32_t *r = c->r + 4 + i; /* r[-j] belongs to h[j] */
+        acc += wide_mul(h[0], r[0]) + wide_mul(h[1], r[-1]);
+        acc += wide_mul(h[2], r[-2]) + wide_mul(h[3], r[-3]);
+        acc += i == 0 ? 0 : wide_mul(h4, r[-4]);
         c->h[i] = (uint32_t)acc;
         acc >>= 32;
     }
     uint32_t high = (top & 3u) + (uint32_t)acc; /* below 2^31 */
-    uint32_t fold[4] = {5u * (high >> 2), 0, 0, 0};
+    const uint32_t fold[4] = {5u * (high >> 2), 0, 0, 0};
     c->h[4] = high & 3u;
     add_words(c->h, fold);
     pqi_wipe(h, sizeof h);
@@ -116,10 +119,14 @@ static void poly_absorb(chapoly *c, const uint8_t *in, size_t n)
     while (n != 0) {
         size_t take = n < 16 ? n : 16;
         uint32_t v[4];
-        memset(c->block, 0, sizeof c->block);
-        memcpy(c->block, in, take);
+        const uint8_t *from = in;
+        if (take < 16) {
+            memset(c->block, 0, sizeof c->block);
+            memcpy(c->block, in, take);
+            from = c->block;
+        }
         for (size_t i = 0; i < 4; i++) {
-            v[i] = load32_le(c->block + 4u * i);
+            v[i] = load32_le(from + 4u * i);
         }
         add_words(c->h, v);
         c->h[4]++;
@@ -164,8 +171,9 @@ static void start(chapoly *c, const pqi_aead_key *k)
     }
     chacha_block(c);
     for (size_t i = 0; i < 4; i++) {
-        c->r[i] = load32_le(c->stream + 4u * i) & (i == 0 ? 0x0fffffffu : 0x0ffffffcu);
-        c->rr[i] = c->r[i] + (c->r[i] >> 2);
+        uint32_t r = load32_le(c->stream + 4u * i) & (i == 0 ? 0x0fffffffu : 0x0ffffffcu);
+        c->r[4u + i] = r;
+        c->r[i] = r + (r >> 2);
         c->pad[i] = load32_le(c->stream + 16u + 4u * i);
     }
     memset(c->h, 0, sizeof c->h);

@@ -54,22 +54,22 @@ static void add(work *w, point *r, const point *p, const point *q)
     uint32_t *a = w->f[0], *b = w->f[1], *c = w->f[2], *d = w->f[3], *e = w->f[4];
     pqi_fe_sub(a, p->y, p->x);
     pqi_fe_sub(b, q->y, q->x);
-    pqi_fe_mul(a, a, b, w->t); /* A */
+    pqi_fe_mul(a, a, b, &w->t); /* A */
     pqi_fe_add(b, p->y, p->x);
     pqi_fe_add(c, q->y, q->x);
-    pqi_fe_mul(b, b, c, w->t); /* B */
-    pqi_fe_mul(c, p->t, q->t, w->t);
-    pqi_fe_mul(c, c, D2, w->t); /* C */
-    pqi_fe_mul(d, p->z, q->z, w->t);
+    pqi_fe_mul(b, b, c, &w->t); /* B */
+    pqi_fe_mul(c, p->t, q->t, &w->t);
+    pqi_fe_mul(c, c, D2, &w->t); /* C */
+    pqi_fe_mul(d, p->z, q->z, &w->t);
     pqi_fe_add(d, d, d); /* D */
     pqi_fe_sub(e, b, a); /* E */
     pqi_fe_add(b, b, a); /* H */
     pqi_fe_sub(a, d, c); /* F */
     pqi_fe_add(d, d, c); /* G */
-    pqi_fe_mul(r->x, e, a, w->t);
-    pqi_fe_mul(r->y, d, b, w->t);
-    pqi_fe_mul(r->t, e, b, w->t);
-    pqi_fe_mul(r->z, a, d, w->t);
+    pqi_fe_mul(r->x, e, a, &w->t);
+    pqi_fe_mul(r->y, d, b, &w->t);
+    pqi_fe_mul(r->t, e, b, &w->t);
+    pqi_fe_mul(r->z, a, d, &w->t);
 }
 
 static void set_neutral(point *p)
@@ -106,9 +106,9 @@ static void multiply(work *w)
 static void encode(work *w, uint8_t out[32], const point *p)
 {
     uint8_t x[32];
-    pqi_fe_invert(w->pick.z, p->z, w->f, w->t);
-    pqi_fe_mul(w->pick.x, p->x, w->pick.z, w->t);
-    pqi_fe_mul(w->pick.y, p->y, w->pick.z, w->t);
+    pqi_fe_invert(w->pick.z, p->z, w->f, &w->t);
+    pqi_fe_mul(w->pick.x, p->x, w->pick.z, &w->t);
+    pqi_fe_mul(w->pick.y, p->y, w->pick.z, &w->t);
     pqi_fe_encode(x, w->pick.x);
     pqi_fe_encode(out, w->pick.y);
     out[31] |= (uint8_t)(x[0] << 7);
@@ -131,34 +131,34 @@ static bool decode_negative(work *w, const uint8_t pk[32])
     uint8_t x[32];
     set_neutral(a);
     pqi_fe_decode(a->y, pk);
-    pqi_fe_mul(u, a->y, a->y, w->t);
-    pqi_fe_mul(v, u, D, w->t);
+    pqi_fe_mul(u, a->y, a->y, &w->t);
+    pqi_fe_mul(v, u, D, &w->t);
     pqi_fe_sub(u, u, a->z); /* u = y^2 - 1 */
     pqi_fe_add(v, v, a->z); /* v = d y^2 + 1 */
-    pqi_fe_mul(v3, v, v, w->t);
-    pqi_fe_mul(v3, v3, v, w->t);
-    pqi_fe_mul(t, v3, v3, w->t);
-    pqi_fe_mul(t, t, v, w->t);
-    pqi_fe_mul(t, t, u, w->t); /* u v^7 */
-    pqi_fe_root_power(a->x, t, w->f, w->t);
-    pqi_fe_mul(a->x, a->x, v3, w->t);
-    pqi_fe_mul(a->x, a->x, u, w->t); /* x = u v^3 (u v^7)^((p - 5) / 8) */
-    pqi_fe_mul(t, a->x, a->x, w->t);
-    pqi_fe_mul(t, t, v, w->t); /* v x^2 */
+    pqi_fe_mul(v3, v, v, &w->t);
+    pqi_fe_mul(v3, v3, v, &w->t);
+    pqi_fe_mul(t, v3, v3, &w->t);
+    pqi_fe_mul(t, t, v, &w->t);
+    pqi_fe_mul(t, t, u, &w->t); /* u v^7 */
+    pqi_fe_root_power(a->x, t, w->f, &w->t);
+    pqi_fe_mul(a->x, a->x, v3, &w->t);
+    pqi_fe_mul(a->x, a->x, u, &w->t); /* x = u v^3 (u v^7)^((p - 5) / 8) */
+    pqi_fe_mul(t, a->x, a->x, &w->t);
+    pqi_fe_mul(t, t, v, &w->t); /* v x^2 */
     pqi_fe_sub(v3, t, u);
     pqi_fe_add(t, t, u);
     if (!is_zero(v3)) {
         if (!is_zero(t)) {
             return false;
         }
-        pqi_fe_mul(a->x, a->x, SQRT_M1, w->t);
+        pqi_fe_mul(a->x, a->x, SQRT_M1, &w->t);
     }
     pqi_fe_encode(x, a->x);
     if ((x[0] & 1u) == pk[31] >> 7) {
         memset(t, 0, sizeof(pqi_fe));
         pqi_fe_sub(a->x, t, a->x);
     }
-    pqi_fe_mul(a->t, a->x, a->y, w->t);
+    pqi_fe_mul(a->t, a->x, a->y, &w->t);
     return true;
 }
 
@@ -208,8 +208,8 @@ static void load_words(uint32_t *w, const uint8_t *b, unsigned n)
 static void hash_to_scalar(work *w, uint32_t r[8], const pqi_cspan *parts, size_t n)
 {
     pqi_md_hash(&pqi_md_sha512, parts, n, w->hash);
-    load_words(w->t, w->hash, 16);
-    reduce(r, w->t);
+    load_words(w->t.w, w->hash, 16);
+    reduce(r, w->t.w);
 }
 
 /* ---- Ed25519 ----------------------------------------------------------------------------- */
@@ -219,11 +219,11 @@ static void expand(work *w, const uint8_t seed[32])
 {
     const pqi_cspan part = {seed, 32};
     pqi_md_hash(&pqi_md_sha512, &part, 1, w->hash);
-    memset(w->t, 0, sizeof w->t);
-    load_words(w->t, w->hash, 8);
-    w->t[0] &= ~7u;
-    w->t[7] = (w->t[7] & 0x3fffffffu) | 0x40000000u;
-    reduce(w->key, w->t);
+    memset(&w->t, 0, sizeof w->t);
+    load_words(w->t.w, w->hash, 8);
+    w->t.w[0] &= ~7u;
+    w->t.w[7] = (w->t.w[7] & 0x3fffffffu) | 0x40000000u;
+    reduce(w->key, w->t.w);
 }
 
 /* out = scalar B */
@@ -257,14 +257,14 @@ pqi_status pqi_mcu_ed25519_sign(uint8_t sig[PQI_ED25519_SIG], const uint8_t seed
     multiply_base(&w, sig, w.s);       /* R */
     const pqi_cspan second[3] = {{sig, 32}, {pk, sizeof pk}, msg};
     hash_to_scalar(&w, w.k, second, 3);
-    pqi_fe_multiply(w.t, w.k, w.key); /* S = r + k s, below 2^506 */
+    pqi_fe_multiply(&w.t, w.k, w.key); /* S = r + k s, below 2^506 */
     uint64_t acc = 0;
     for (unsigned i = 0; i < 16; i++) {
-        acc += (uint64_t)w.t[i] + (i < 8 ? w.s[i] : 0);
-        w.t[i] = (uint32_t)acc;
+        acc += (uint64_t)w.t.w[i] + (i < 8 ? w.s[i] : 0);
+        w.t.w[i] = (uint32_t)acc;
         acc >>= 32;
     }
-    reduce(w.k, w.t);
+    reduce(w.k, w.t.w);
     for (unsigned i = 0; i < 8; i++) {
         store32_le(sig + 32u + 4u * i, w.k[i]);
     }

@@ -43,17 +43,86 @@ void pqi_fe_sub(pqi_fe r, const pqi_fe a, const pqi_fe b)
     r[7] = ((uint32_t)high & TOP) + TOP + 1u + (uint32_t)acc;
 }
 
-/* One step of a row: below 2^32 * 2^32, as (2^32 - 1)^2 + 2 (2^32 - 1) = 2^64 - 1. */
+#if defined(PQI_MCU_MUL16)
+
+/* Half words: (2^16 - 1)^2 + 2 (2^16 - 1) = 2^32 - 1. */
 #define STEP(j)                                                                                    \
     do {                                                                                           \
-        acc = wide_mul(x, b[j]) + t[j] + (acc >> 32);                                              \
+        acc = x * b[j] + t[j] + (acc >> 16);                                                       \
+        t[j] = (uint16_t)acc;                                                                      \
+    } while (0)
+
+static void multiply_row(uint16_t t[17], uint32_t x, const uint16_t b[16])
+{
+    uint32_t acc = 0;
+    for (unsigned i = 0; i < 2; i++, t += 8, b += 8) {
+        STEP(0);
+        STEP(1);
+        STEP(2);
+        STEP(3);
+        STEP(4);
+        STEP(5);
+        STEP(6);
+        STEP(7);
+    }
+    t[0] = (uint16_t)(acc >> 16);
+}
+
+static void multiply_halves(uint16_t t[32], const pqi_fe a, const pqi_fe b)
+{
+    uint16_t half[16];
+    for (unsigned i = 0; i < PQI_FE; i++) {
+        half[2 * i] = (uint16_t)b[i];
+        half[2 * i + 1] = (uint16_t)(b[i] >> 16);
+    }
+    memset(t, 0, 16 * sizeof t[0]);
+    for (unsigned i = 0; i < 16; i++) {
+        multiply_row(t + i, a[i / 2] >> 16u * (i & 1u) & 0xffffu, half);
+    }
+    pqi_wipe(half, sizeof half);
+}
+
+static void pack(uint32_t *r, const uint16_t *half, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        r[i] = (uint32_t)half[2 * i + 1] << 16 | half[2 * i];
+    }
+}
+
+void pqi_fe_multiply(pqi_fe_product *t, const pqi_fe a, const pqi_fe b)
+{
+    multiply_halves(t->half, a, b);
+    pack(t->w, t->half, 2 * PQI_FE); /* each word is made of the halves in its place */
+}
+
+void pqi_fe_mul(pqi_fe r, const pqi_fe a, const pqi_fe b, pqi_fe_product *t)
+{
+    uint16_t *h = t->half;
+    multiply_halves(h, a, b);
+    uint32_t high = 38u * h[31] + h[15]; /* 2^256 = 38 */
+    uint32_t acc = 19u * (high >> 15);
+    for (unsigned i = 0; i < 15; i++) {
+        acc += 38u * h[i + 16] + h[i];
+        h[i] = (uint16_t)acc;
+        acc >>= 16;
+    }
+    h[15] = (uint16_t)((high & 0x7fffu) + acc); /* acc <= 38 */
+    pack(r, h, PQI_FE);
+}
+
+#else
+
+#define STEP(j)                                                                                    \
+    do {                                                                                           \
+        uint64_t acc = wide_mul_add(x, b[j], t[j], carry);                                         \
         t[j] = (uint32_t)acc;                                                                      \
+        carry = (uint32_t)(acc >> 32);                                                             \
     } while (0)
 
 /* t += x * b for the 8 lowest words of t; the ninth is set. */
 static void multiply_row(uint32_t t[9], uint32_t x, const pqi_fe b)
 {
-    uint64_t acc = 0;
+    uint32_t carry = 0;
     STEP(0);
     STEP(1);
     STEP(2);
@@ -62,44 +131,47 @@ static void multiply_row(uint32_t t[9], uint32_t x, const pqi_fe b)
     STEP(5);
     STEP(6);
     STEP(7);
-    t[8] = (uint32_t)(acc >> 32);
+    t[8] = carry;
 }
 
-void pqi_fe_multiply(pqi_fe_product t, const pqi_fe a, const pqi_fe b)
+void pqi_fe_multiply(pqi_fe_product *t, const pqi_fe a, const pqi_fe b)
 {
-    memset(t, 0, PQI_FE * sizeof t[0]);
+    memset(t->w, 0, PQI_FE * sizeof t->w[0]);
     for (unsigned i = 0; i < PQI_FE; i++) {
-        multiply_row(t + i, a[i], b);
+        multiply_row(t->w + i, a[i], b);
     }
 }
 
-void pqi_fe_mul(pqi_fe r, const pqi_fe a, const pqi_fe b, pqi_fe_product t)
+void pqi_fe_mul(pqi_fe r, const pqi_fe a, const pqi_fe b, pqi_fe_product *t)
 {
+    const uint32_t *w = t->w;
     pqi_fe_multiply(t, a, b);
-    uint64_t high = wide_mul(t[15], 38) + t[7]; /* 2^256 = 38 */
-    uint64_t acc = 19u * (uint32_t)(high >> 31);
+    uint64_t high = wide_mul_add(w[15], 38, w[7], 0); /* 2^256 = 38 */
+    uint32_t carry = 19u * (uint32_t)(high >> 31);
     for (unsigned i = 0; i < 7; i++) {
-        acc += wide_mul(t[i + 8], 38) + t[i];
+        uint64_t acc = wide_mul_add(w[i + 8], 38, w[i], carry);
         r[i] = (uint32_t)acc;
-        acc >>= 32;
+        carry = (uint32_t)(acc >> 32);
     }
-    r[7] = ((uint32_t)high & TOP) + (uint32_t)acc; /* acc <= 38 */
+    r[7] = ((uint32_t)high & TOP) + carry; /* carry <= 38 */
 }
+
+#endif
 
 void pqi_fe_mul_small(pqi_fe r, const pqi_fe a, uint32_t s)
 {
     uint64_t high = wide_mul(a[7], s);
-    uint64_t acc = 19u * (uint32_t)(high >> 31);
+    uint32_t carry = 19u * (uint32_t)(high >> 31);
     for (unsigned i = 0; i < 7; i++) {
-        acc += wide_mul(a[i], s);
+        uint64_t acc = wide_mul_add(a[i], s, carry, 0);
         r[i] = (uint32_t)acc;
-        acc >>= 32;
+        carry = (uint32_t)(acc >> 32);
     }
-    r[7] = ((uint32_t)high & TOP) + (uint32_t)acc; /* acc <= 2^17 */
+    r[7] = ((uint32_t)high & TOP) + carry; /* carry <= 2^17 */
 }
 
 /* r = r^(2^n) * b */
-static void square_times(pqi_fe r, unsigned n, const pqi_fe b, pqi_fe_product t)
+static void square_times(pqi_fe r, unsigned n, const pqi_fe b, pqi_fe_product *t)
 {
     while (n-- != 0) {
         pqi_fe_mul(r, r, r, t);
@@ -108,7 +180,7 @@ static void square_times(pqi_fe r, unsigned n, const pqi_fe b, pqi_fe_product t)
 }
 
 /* r = a^(2^250 - 1) and w[1] = a^11; e(n) is a^(2^n - 1). */
-static void power_250(pqi_fe r, const pqi_fe a, pqi_fe w[3], pqi_fe_product t)
+static void power_250(pqi_fe r, const pqi_fe a, pqi_fe w[3], pqi_fe_product *t)
 {
     pqi_fe_mul(r, a, a, t); /* 2 */
     memcpy(w[0], r, sizeof(pqi_fe));
@@ -131,14 +203,14 @@ static void power_250(pqi_fe r, const pqi_fe a, pqi_fe w[3], pqi_fe_product t)
 }
 
 /* 2^252 - 3 = (2^250 - 1) * 4 + 1 */
-void pqi_fe_root_power(pqi_fe r, const pqi_fe a, pqi_fe w[3], pqi_fe_product t)
+void pqi_fe_root_power(pqi_fe r, const pqi_fe a, pqi_fe w[3], pqi_fe_product *t)
 {
     power_250(r, a, w, t);
     square_times(r, 2, a, t);
 }
 
 /* 2^255 - 21 = (2^250 - 1) * 32 + 11 */
-void pqi_fe_invert(pqi_fe r, const pqi_fe a, pqi_fe w[3], pqi_fe_product t)
+void pqi_fe_invert(pqi_fe r, const pqi_fe a, pqi_fe w[3], pqi_fe_product *t)
 {
     power_250(r, a, w, t);
     square_times(r, 5, w[1], t);

@@ -13,21 +13,24 @@
 typedef uint32_t pqi_fe[PQI_FE];
 
 /* Room for a product. The caller has it, so that it is wiped with the rest. */
-typedef uint32_t pqi_fe_product[2u * PQI_FE];
+typedef union pqi_fe_product {
+    uint32_t w[2u * PQI_FE];
+    uint16_t half[4u * PQI_FE]; /* where there is no long multiplication, see wide.h */
+} pqi_fe_product;
 
-/* t = a * b, all 512 bits. */
-void pqi_fe_multiply(pqi_fe_product t, const pqi_fe a, const pqi_fe b);
+/* t->w = a * b, all 512 bits. */
+void pqi_fe_multiply(pqi_fe_product *t, const pqi_fe a, const pqi_fe b);
 
 void pqi_fe_add(pqi_fe r, const pqi_fe a, const pqi_fe b);
 void pqi_fe_sub(pqi_fe r, const pqi_fe a, const pqi_fe b);
-void pqi_fe_mul(pqi_fe r, const pqi_fe a, const pqi_fe b, pqi_fe_product t);
+void pqi_fe_mul(pqi_fe r, const pqi_fe a, const pqi_fe b, pqi_fe_product *t);
 /* s <= 2^17 */
 void pqi_fe_mul_small(pqi_fe r, const pqi_fe a, uint32_t s);
 
 /* r = a^(2^252 - 3) for square roots (RFC 8032 section 5.1.3), or a^(2^255 - 21) = 1 / a, 0 for 0.
  * r is not a. w is scratch. */
-void pqi_fe_root_power(pqi_fe r, const pqi_fe a, pqi_fe w[3], pqi_fe_product t);
-void pqi_fe_invert(pqi_fe r, const pqi_fe a, pqi_fe w[3], pqi_fe_product t);
+void pqi_fe_root_power(pqi_fe r, const pqi_fe a, pqi_fe w[3], pqi_fe_product *t);
+void pqi_fe_invert(pqi_fe r, const pqi_fe a, pqi_fe w[3], pqi_fe_product *t);
 
 /* 32 bytes little-endian; decoding drops the highest bit, encoding reduces modulo 2^255 - 19. */
 void pqi_fe_decode(pqi_fe r, const uint8_t b[32]);

@@ -15,21 +15,18 @@
 
 #include <pqi/wipe.h>
 
-typedef struct factor {
-    uint32_t w[9], rev[9]; /* Karatsuba's operands, and the same with their bits reversed */
-} factor;
+/* The 9 factors of Karatsuba's method for 4 words, and the same with their bits reversed. */
+typedef uint32_t factors[18];
 
 typedef struct gcm {
     pqi_aes aes;
-    factor h;         /* the hash key */
+    factors h;        /* the hash key times 1 / x */
     uint32_t y[4];    /* GHASH so far, least significant word first */
     uint32_t q[8];    /* two blocks for AES */
     uint8_t mask[16]; /* AES of the first counter block, for the tag */
     uint8_t block[32];
-    struct {
-        factor y;
-        uint32_t p[3][4], v[8];
-    } t;
+    factors f; /* of y, then its products with those of h */
+    uint32_t v[8], mid[4];
 } gcm;
 
 static const pqi_mcu_sizes SIZES = {
@@ -37,18 +34,23 @@ static const pqi_mcu_sizes SIZES = {
 
 /* ---- GHASH ------------------------------------------------------------------------------- */
 
-static uint32_t reverse(uint32_t x)
+static inline uint32_t reverse(uint32_t x)
 {
+#if defined(__thumb2__)
+    __asm__("rbit %0, %1" : "=r"(x) : "r"(x));
+    return x;
+#else
     x = (x & 0x55555555u) << 1 | (x >> 1 & 0x55555555u);
     x = (x & 0x33333333u) << 2 | (x >> 2 & 0x33333333u);
     x = (x & 0x0f0f0f0fu) << 4 | (x >> 4 & 0x0f0f0f0fu);
     x = (x & 0x00ff00ffu) << 8 | (x >> 8 & 0x00ff00ffu);
     return x << 16 | x >> 16;
+#endif
 }
 
 /* Lower half of the carry-less product. A kept bit is bit 0 of a sum of at most 8 ones: the sum has
  * 4 bits, which is the distance to the next kept bit. */
-static uint32_t multiply(uint32_t x, uint32_t y)
+static inline uint32_t multiply(uint32_t x, uint32_t y)
 {
     const uint32_t m = 0x11111111u;
     uint32_t x0 = x & m, x1 = x & m << 1, x2 = x & m << 2, x3 = x & m << 3;
@@ -60,8 +62,8 @@ static uint32_t multiply(uint32_t x, uint32_t y)
     return (z0 & m) | (z1 & m << 1) | (z2 & m << 2) | (z3 & m << 3);
 }
 
-/* The words in groups of three: a, b, a + b for the lower half, the upper half, and their sum. */
-static void spread(uint32_t f[9], const uint32_t w[4])
+/* Groups of three: a, b, a + b for the lower half, the upper half, and their sum. */
+static void make_factors(factors f, const uint32_t w[4])
 {
     for (size_t i = 0; i < 2; i++) {
         f[i] = w[i];
@@ -71,68 +73,45 @@ static void spread(uint32_t f[9], const uint32_t w[4])
     for (size_t i = 0; i < 9; i += 3) {
         f[i + 2] = f[i] ^ f[i + 1];
     }
-}
-
-static void make_factor(factor *f, const uint32_t w[4])
-{
-    uint32_t r[4];
-    for (size_t i = 0; i < 4; i++) {
-        r[i] = reverse(w[i]);
-    }
-    spread(f->w, w);
-    spread(f->rev, r);
-    pqi_wipe(r, sizeof r);
-}
-
-/* A product of 64 x 64 bits from operand group `i`. */
-static void multiply64(uint32_t p[4], const factor *a, const factor *b, size_t i)
-{
-    for (size_t j = 0; j < 3; j++) {
-        uint32_t lo = multiply(a->w[i + j], b->w[i + j]);
-        uint32_t hi = reverse(multiply(a->rev[i + j], b->rev[i + j])) >> 1;
-        if (j < 2) {
-            p[2 * j] = lo;
-            p[2 * j + 1] = hi;
-        } else {
-            lo ^= p[0] ^ p[2];
-            hi ^= p[1] ^ p[3];
-            p[1] ^= lo;
-            p[2] ^= hi;
-        }
+    for (size_t i = 0; i < 9; i++) {
+        f[i + 9] = reverse(f[i]);
     }
 }
 
-/* y = y * h in GF(2^128), SP 800-38D section 6.3. */
+/* A product of 64 x 64 bits from three of 32 x 32, p and, with reversed bits, p + 9. */
+static void combine(uint32_t r[4], const uint32_t *p)
+{
+    uint32_t lo0 = p[0], lo1 = p[1], hi0 = reverse(p[9]) >> 1, hi1 = reverse(p[10]) >> 1;
+    r[0] = lo0;
+    r[1] = hi0 ^ p[2] ^ lo0 ^ lo1;
+    r[2] = lo1 ^ reverse(p[11]) >> 1 ^ hi0 ^ hi1;
+    r[3] = hi1;
+}
+
+/* y = y * h in GF(2^128), SP 800-38D section 6.3. Bit 255 - i of v is the coefficient of x^i: one
+ * place higher than the product of the numbers has it, which is why h is the hash key times 1 / x. */
 static void multiply_h(gcm *g)
 {
-    uint32_t *v = g->t.v;
-    make_factor(&g->t.y, g->y);
-    for (size_t i = 0; i < 3; i++) {
-        multiply64(g->t.p[i], &g->t.y, &g->h, 3u * i);
+    uint32_t *v = g->v;
+    make_factors(g->f, g->y);
+    for (size_t i = 0; i < 18; i++) {
+        g->f[i] = multiply(g->f[i], g->h[i]);
+    }
+    combine(v, g->f);
+    combine(v + 4, g->f + 3);
+    combine(g->mid, g->f + 6);
+    for (size_t i = 0; i < 4; i++) {
+        g->mid[i] ^= v[i] ^ v[i + 4];
     }
     for (size_t i = 0; i < 4; i++) {
-        v[i] = g->t.p[0][i];
-        v[i + 4] = g->t.p[1][i];
+        v[i + 2] ^= g->mid[i];
     }
-    for (size_t i = 0; i < 4; i++) {
-        g->t.p[2][i] ^= v[i] ^ v[i + 4];
-    }
-    for (size_t i = 0; i < 4; i++) {
-        v[i + 2] ^= g->t.p[2][i];
-    }
-    /* 255 bits: one place up, then x^128 = x^7 + x^2 + x + 1 from the highest powers down */
-    for (size_t i = 7; i > 0; i--) {
-        v[i] = v[i] << 1 | v[i - 1] >> 31;
-    }
-    v[0] <<= 1;
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 4; i++) { /* x^128 = x^7 + x^2 + x + 1, from the highest powers down */
         uint32_t w = v[i];
         v[i + 4] ^= w ^ w >> 1 ^ w >> 2 ^ w >> 7;
         v[i + 3] ^= w << 31 ^ w << 30 ^ w << 25;
     }
-    for (size_t i = 0; i < 4; i++) {
-        g->y[i] = v[i + 4];
-    }
+    memcpy(g->y, v + 4, sizeof g->y);
 }
 
 /* Hashes the bytes, padded with zeros to whole blocks. */
@@ -140,10 +119,14 @@ static void ghash(gcm *g, const uint8_t *in, size_t n)
 {
     while (n != 0) {
         size_t take = n < 16 ? n : 16;
-        memset(g->block, 0, 16);
-        memcpy(g->block, in, take);
+        const uint8_t *from = in;
+        if (take < 16) {
+            memset(g->block, 0, 16);
+            memcpy(g->block, in, take);
+            from = g->block;
+        }
         for (size_t i = 0; i < 4; i++) {
-            g->y[i] ^= load32_be(g->block + 12u - 4u * i);
+            g->y[i] ^= load32_be(from + 12u - 4u * i);
         }
         multiply_h(g);
         in += take;
@@ -166,6 +149,20 @@ static void counters(gcm *g, const uint8_t *nonce, uint32_t n)
     }
 }
 
+/* h = key * 1 / x: one place up, and 1 / x = x^127 + x^6 + x + 1. */
+static void set_hash_key(gcm *g)
+{
+    uint32_t *y = g->y;
+    uint32_t out = 0u - (y[3] >> 31);
+    for (size_t i = 3; i > 0; i--) {
+        y[i] = y[i] << 1 | y[i - 1] >> 31;
+    }
+    y[0] = y[0] << 1 ^ (out & 1u);
+    y[3] ^= out & 0xc2000000u;
+    make_factors(g->h, y);
+    memset(y, 0, sizeof g->y);
+}
+
 static void start(gcm *g, const pqi_aead_key *k)
 {
     pqi_aes_init(&g->aes, k->key.ptr, PQI_AEAD_KEY);
@@ -181,22 +178,28 @@ static void start(gcm *g, const pqi_aead_key *k)
     for (size_t i = 0; i < 4; i++) {
         g->y[i] = load32_be(g->block + 12u - 4u * i);
     }
-    make_factor(&g->h, g->y);
-    memset(g->y, 0, sizeof g->y);
+    set_hash_key(g);
 }
 
 /* GCTR, SP 800-38D section 6.5; out may be in. */
 static void crypt(gcm *g, const uint8_t *nonce, const uint8_t *in, uint8_t *out, size_t n)
 {
     for (uint32_t count = 2; n != 0; count += 2) {
+        size_t take = n < 32 ? n : 32;
+        const uint8_t *from = in;
+        uint8_t *to = out;
+        if (take < 32) {
+            memcpy(g->block, in, take);
+            from = to = g->block;
+        }
         counters(g, nonce, count);
         pqi_aes_encrypt(&g->aes, g->q);
         for (size_t i = 0; i < 8; i++) {
-            store32_le(g->block + 16u * (i & 1u) + 4u * (i >> 1), g->q[i]);
+            size_t at = 4u * i;
+            store32_le(to + at, load32_le(from + at) ^ g->q[i < 4 ? 2 * i : 2 * i - 7]);
         }
-        size_t take = n < 32 ? n : 32;
-        for (size_t i = 0; i < take; i++) {
-            out[i] = in[i] ^ g->block[i];
+        if (take < 32) {
+            memcpy(out, to, take);
         }
         in += take;
         out += take;

@@ -18,12 +18,16 @@ static void absorb(const pqi_md *md, pqi_md_ctx *c, const uint8_t *in, size_t n)
     c->len += n;
     while (n != 0) {
         size_t take = md->block - at < n ? md->block - at : n;
-        memcpy(c->m.b + at, in, take);
+        const uint8_t *block = in;
+        if (take != md->block) {
+            memcpy(c->m.b + at, in, take);
+            block = c->m.b;
+        }
         in += take;
         n -= take;
         at += take;
         if (at == md->block) {
-            md->compress(c);
+            md->compress(c, block);
             at = 0;
         }
     }
@@ -44,12 +48,12 @@ static void finish(const pqi_md *md, pqi_md_ctx *c, uint8_t *out)
     c->m.b[at++] = 0x80;
     if (at > md->block - md->block / 8u) {
         memset(c->m.b + at, 0, md->block - at);
-        md->compress(c);
+        md->compress(c, c->m.b);
         at = 0;
     }
     memset(c->m.b + at, 0, md->block - 8u - at);
     store64_be(c->m.b + md->block - 8u, c->len << 3);
-    md->compress(c);
+    md->compress(c, c->m.b);
     if (md->block == 64u) {
         for (size_t i = 0; i < md->len / 4u; i++) {
             store32_be(out + 4u * i, c->h.w32[i]);
@@ -78,7 +82,7 @@ static void start_keyed(const pqi_md *md, pqi_md_ctx *c, const uint8_t *key, uin
         c->m.b[i] = key[i] ^ pad;
     }
     c->len = md->block;
-    md->compress(c);
+    md->compress(c, c->m.b);
 }
 
 void pqi_md_hmac(

@@ -14,10 +14,10 @@ typedef struct pqi_md_ctx {
         uint64_t w64[8];
     } h; /* the chaining value */
     union {
-        uint8_t b[PQI_MD_BLOCK_MAX];
-        uint32_t w32[16];
-        uint64_t w64[16];
-    } m;          /* the block: bytes until it is full, then its message schedule */
+        uint8_t b[PQI_MD_BLOCK_MAX]; /* bytes until a block is full */
+        uint32_t w32[64];            /* then its message schedule, whole */
+        uint64_t w64[16];            /* or the part in use */
+    } m;
     uint64_t len; /* bytes absorbed */
 } pqi_md_ctx;
 
@@ -26,7 +26,8 @@ typedef struct pqi_md {
     uint8_t len;   /* bytes of the digest */
     uint8_t block; /* 64: 32-bit words; 128: 64-bit words */
     void (*start)(pqi_md_ctx *c);
-    void (*compress)(pqi_md_ctx *c); /* takes c->m.b and spoils it */
+    void (*compress)(
+        pqi_md_ctx *c, const uint8_t *block); /* block: c->m.b or foreign; spoils c->m */
 } pqi_md;
 
 extern const pqi_md pqi_md_sha256, pqi_md_sha384, pqi_md_sha512;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SHA-256, FIPS 180-4 section 6.2. Eight rounds are written out, so that the eight working variables
- * stay in registers instead of moving; the message schedule replaces the block in place. */
+ * stay in registers instead of moving. */
 #include "base/mem.h"
 #include "prim/mcu/bytes.h"
 #include "prim/mcu/md.h"
@@ -119,35 +119,28 @@ static void eight_rounds(uint32_t s[8], const uint32_t *k, const uint32_t *w)
     s[7] = h;
 }
 
-/* Step 1 for the next 16 words. */
-static void schedule(uint32_t w[16])
-{
-    for (size_t i = 0; i < 16; i++) {
-        uint32_t x = w[(i + 1) & 15u], y = w[(i + 14) & 15u];
-        w[i] += (rotr32(x, 7) ^ rotr32(x, 18) ^ x >> 3) + w[(i + 9) & 15u] +
-                (rotr32(y, 17) ^ rotr32(y, 19) ^ y >> 10);
-    }
-}
-
 static void start(pqi_md_ctx *c)
 {
     memcpy(c->h.w32, IV, sizeof IV);
 }
 
-static void compress(pqi_md_ctx *c)
+static void compress(pqi_md_ctx *c, const uint8_t *block)
 {
     uint32_t *h = c->h.w32, *w = c->m.w32;
     uint32_t old[8];
     memcpy(old, h, sizeof old);
     for (size_t i = 0; i < 16; i++) {
-        w[i] = load32_be(c->m.b + 4u * i);
+        w[i] = load32_be(block + 4u * i); /* also in place */
     }
-    for (size_t i = 0; i < 64; i += 16) {
-        if (i != 0) {
-            schedule(w);
-        }
-        eight_rounds(h, K + i, w);
-        eight_rounds(h, K + i + 8, w + 8);
+    for (uint32_t *p = w + 16; p != w + 64; p++) { /* step 1 */
+        uint32_t x = p[-15], y = p[-2];
+        *p = p[-16] + (rotr32(x, 7) ^ rotr32(x, 18) ^ x >> 3) + p[-7] +
+             (rotr32(y, 17) ^ rotr32(y, 19) ^ y >> 10);
+    }
+    for (size_t i = 0; i < 64;
+         i += 16) { /* two calls: a function with the loop in it would spill */
+        eight_rounds(h, K + i, w + i);
+        eight_rounds(h, K + i + 8, w + i + 8);
     }
     for (size_t i = 0; i < 8; i++) {
         h[i] += old[i];

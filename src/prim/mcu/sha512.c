@@ -146,13 +146,13 @@ static void round_i(uint64_t s[8], uint64_t w[16], unsigned i)
                   (rotr64(y, 19) ^ rotr64(y, 61) ^ y >> 6);
 }
 
-static void compress(pqi_md_ctx *c)
+static void compress(pqi_md_ctx *c, const uint8_t *block)
 {
     uint64_t *w = c->m.w64;
     uint64_t s[8];
     memcpy(s, c->h.w64, sizeof s);
     for (size_t i = 0; i < 16; i++) {
-        w[i] = load64_be(c->m.b + 8u * i);
+        w[i] = load64_be(block + 8u * i); /* also in place */
     }
     for (unsigned i = 0; i < 80; i++) {
         round_i(s, w, i);

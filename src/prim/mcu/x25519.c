@@ -25,24 +25,24 @@ typedef struct ladder {
 /* One step of section 5; the comments give its names. */
 static void ladder_step(ladder *w)
 {
-    pqi_fe_add(w->a, w->x2, w->z2);       /* A */
-    pqi_fe_sub(w->b, w->x2, w->z2);       /* B */
-    pqi_fe_add(w->x2, w->x3, w->z3);      /* C */
-    pqi_fe_sub(w->z2, w->x3, w->z3);      /* D */
-    pqi_fe_mul(w->z3, w->z2, w->a, w->t); /* DA */
-    pqi_fe_mul(w->x3, w->x2, w->b, w->t); /* CB */
-    pqi_fe_mul(w->a, w->a, w->a, w->t);   /* AA */
-    pqi_fe_mul(w->b, w->b, w->b, w->t);   /* BB */
+    pqi_fe_add(w->a, w->x2, w->z2);        /* A */
+    pqi_fe_sub(w->b, w->x2, w->z2);        /* B */
+    pqi_fe_add(w->x2, w->x3, w->z3);       /* C */
+    pqi_fe_sub(w->z2, w->x3, w->z3);       /* D */
+    pqi_fe_mul(w->z3, w->z2, w->a, &w->t); /* DA */
+    pqi_fe_mul(w->x3, w->x2, w->b, &w->t); /* CB */
+    pqi_fe_mul(w->a, w->a, w->a, &w->t);   /* AA */
+    pqi_fe_mul(w->b, w->b, w->b, &w->t);   /* BB */
     pqi_fe_add(w->x2, w->z3, w->x3);
     pqi_fe_sub(w->z2, w->z3, w->x3);
-    pqi_fe_mul(w->x3, w->x2, w->x2, w->t); /* x3 = (DA + CB)^2 */
-    pqi_fe_mul(w->z2, w->z2, w->z2, w->t);
-    pqi_fe_mul(w->z3, w->z2, w->x1, w->t); /* z3 = x1 (DA - CB)^2 */
-    pqi_fe_mul(w->x2, w->a, w->b, w->t);   /* x2 = AA BB */
-    pqi_fe_sub(w->b, w->a, w->b);          /* E */
+    pqi_fe_mul(w->x3, w->x2, w->x2, &w->t); /* x3 = (DA + CB)^2 */
+    pqi_fe_mul(w->z2, w->z2, w->z2, &w->t);
+    pqi_fe_mul(w->z3, w->z2, w->x1, &w->t); /* z3 = x1 (DA - CB)^2 */
+    pqi_fe_mul(w->x2, w->a, w->b, &w->t);   /* x2 = AA BB */
+    pqi_fe_sub(w->b, w->a, w->b);           /* E */
     pqi_fe_mul_small(w->z2, w->b, A24);
     pqi_fe_add(w->z2, w->z2, w->a);
-    pqi_fe_mul(w->z2, w->z2, w->b, w->t); /* z2 = E (AA + a24 E) */
+    pqi_fe_mul(w->z2, w->z2, w->b, &w->t); /* z2 = E (AA + a24 E) */
 }
 
 static void swap(ladder *w, uint32_t bit)
@@ -70,8 +70,8 @@ static void multiply(uint8_t out[32], const uint8_t sk[32], const uint8_t u[32])
         ladder_step(&w);
     }
     swap(&w, last);
-    pqi_fe_invert(w.a, w.z2, w.free, w.t);
-    pqi_fe_mul(w.x2, w.x2, w.a, w.t);
+    pqi_fe_invert(w.a, w.z2, w.free, &w.t);
+    pqi_fe_mul(w.x2, w.x2, w.a, &w.t);
     pqi_fe_encode(out, w.x2);
     pqi_wipe(&w, sizeof w);
 }
