@@ -55,8 +55,12 @@ set(PQI_CORE_SOURCES
     src/prim/mldsa/mldsa44.c
     src/prim/mldsa/mldsa65.c
     src/prim/mldsa/mldsa87.c
+    src/prim/mldsa/mldsa44_small.c
+    src/prim/mldsa/mldsa65_small.c
+    src/prim/mldsa/mldsa87_small.c
     src/prim/mldsa/mu.c
     src/prim/mldsa/ntt.c
+    src/prim/mldsa/row.c
     src/prim/mldsa/sample.c
     src/prim/saber/firesaber.c
     src/prim/saber/lightsaber.c

@@ -54,6 +54,23 @@ PQI_API extern const pqi_sig pqi_sig_ml_dsa_44;
 PQI_API extern const pqi_sig pqi_sig_ml_dsa_65;
 PQI_API extern const pqi_sig pqi_sig_ml_dsa_87;
 
+/* The same algorithms with little scratch: same id, name, keys and, for the same rnd, signatures; they
+ * are slower, above all signing. While one of them signs, `sig` is scratch too and holds secrets: nobody
+ * else may see it before the call ends, and PQI_ERR_ARG says that it overlaps sk or mu. A program uses
+ * one set or the other. */
+#define PQI_ML_DSA_44_SMALL_KEYGEN_TMP 2136u
+#define PQI_ML_DSA_44_SMALL_SIGN_TMP   2144u
+#define PQI_ML_DSA_44_SMALL_VERIFY_TMP 2296u
+#define PQI_ML_DSA_65_SMALL_KEYGEN_TMP 2136u
+#define PQI_ML_DSA_65_SMALL_SIGN_TMP   2912u
+#define PQI_ML_DSA_65_SMALL_VERIFY_TMP 2296u
+#define PQI_ML_DSA_87_SMALL_KEYGEN_TMP 2136u
+#define PQI_ML_DSA_87_SMALL_SIGN_TMP   3680u
+#define PQI_ML_DSA_87_SMALL_VERIFY_TMP 2296u
+PQI_API extern const pqi_sig pqi_sig_ml_dsa_44_small;
+PQI_API extern const pqi_sig pqi_sig_ml_dsa_65_small;
+PQI_API extern const pqi_sig pqi_sig_ml_dsa_87_small;
+
 /* Derives a key pair from a seed.
  * pk out alg->pk_len; sk out alg->sk_len, secret; seed in alg->seed_len, secret; tmp keygen_tmp.
  * PQI_OK; PQI_ERR_ARG: a length differs or a pointer is NULL; PQI_ERR_SPACE: tmp is too small. */

@@ -240,16 +240,19 @@ static void products_by_a_challenge(void **state)
     const unsigned taus[3] = {39, 49, 60}, etas[3] = {2, 4, 2};
     for (unsigned run = 0; run < 60; run++) {
         unsigned tau = taus[run % 3], eta = etas[run % 3];
-        uint8_t raw[N], ext[2 * N], seed[32] = {(uint8_t)run};
-        int32_t wide[2 * N], got[N], got_wide[N], want[N] = {0};
+        uint8_t raw[N], ext[2 * N], scratch[N], seed[32] = {(uint8_t)run};
+        int16_t wide[2 * N];
+        int32_t got[N], got_part[N], got_wide[N], want[N] = {0};
+        pqi_xof x;
         pqi_mldsa_challenge c;
         pqi_mldsa_poly poly;
-        pqi_mldsa_sample_ball(&c, seed, sizeof seed, tau);
+        pqi_mldsa_sample_ball(&c, &x, scratch, seed, sizeof seed, tau);
         pqi_mldsa_challenge_poly(&poly, &c);
         for (unsigned i = 0; i < N; i++) {
             raw[i] = (uint8_t)(run < 3 ? 0 : run < 6 ? 2 * eta : next(2 * eta + 1));
-            wide[N + i] = (int32_t)eta - raw[i];
-            wide[i] = -wide[N + i];
+            wide[N + i] = (int16_t)((int32_t)eta - raw[i]);
+            wide[i] = (int16_t)-wide[N + i];
+            ext[i] = raw[i];
         }
         unsigned terms = 0;
         for (unsigned p = 0; p < N; p++) {
@@ -260,10 +263,14 @@ static void products_by_a_challenge(void **state)
             }
         }
         assert_int_equal(terms, tau);
-        pqi_mldsa_extend_eta(ext, raw, eta);
+        pqi_mldsa_extend_eta(ext, eta);
         pqi_mldsa_mul_eta(got, &c, ext, eta);
-        pqi_mldsa_mul_wide(got_wide, &c, wide);
+        for (unsigned at = 0; at < N; at += PQI_MLDSA_PART) {
+            pqi_mldsa_mul_eta_part(got_part + at, &c, ext, at, eta);
+            pqi_mldsa_mul_wide(got_wide + at, &c, wide, at);
+        }
         assert_memory_equal(got, want, sizeof got);
+        assert_memory_equal(got_part, want, sizeof got);
         assert_memory_equal(got_wide, want, sizeof got);
     }
 }

@@ -8,7 +8,7 @@
 #define PQI_MLDSA_TR 64u /* bytes of tr = H(pk), FIPS 204 Algorithm 6 */
 
 /* pqi_sig.impl of the ML-DSA descriptors. Lengths are those of the descriptor; arguments were
- * checked; tmp is wiped. */
+ * checked; tmp is wiped. tmp of sign and verify begins with a pqi_xof, which is free before the call. */
 typedef struct pqi_mldsa_impl {
     pqi_status (*sign_mu)(
         uint8_t *sig, const uint8_t *sk, const uint8_t *mu, const uint8_t *rnd, void *tmp);
@@ -25,12 +25,13 @@ typedef struct pqi_mldsa_frame {
     pqi_cspan ctx;  /* at most 255 bytes */
 } pqi_mldsa_frame;
 
-/* mu = H(tr || M', 64), Algorithm 7 step 6. */
-void pqi_mldsa_make_mu(uint8_t mu[PQI_MLDSA_MU], const uint8_t tr[PQI_MLDSA_TR],
+/* mu = H(tr || M', 64), Algorithm 7 step 6. x is scratch, to be wiped by the caller: the message may
+ * be confidential. mu may be tr. */
+void pqi_mldsa_make_mu(uint8_t mu[PQI_MLDSA_MU], pqi_xof *x, const uint8_t tr[PQI_MLDSA_TR],
     const pqi_mldsa_frame *frame, const pqi_cspan *parts, size_t n_parts);
 
 /* The same from the public key. */
-void pqi_mldsa_make_mu_pk(uint8_t mu[PQI_MLDSA_MU], pqi_cspan pk, const pqi_mldsa_frame *frame,
-    const pqi_cspan *parts, size_t n_parts);
+void pqi_mldsa_make_mu_pk(uint8_t mu[PQI_MLDSA_MU], pqi_xof *x, pqi_cspan pk,
+    const pqi_mldsa_frame *frame, const pqi_cspan *parts, size_t n_parts);
 
 #endif

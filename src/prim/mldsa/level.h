@@ -33,9 +33,9 @@ enum { GAMMA2 = PQI_MLDSA_GAMMA2_32, W1_BITS = 4, ETA_BITS = 3 };
 
 enum { N = PQI_MLDSA_N, GAMMA1 = 1 << GAMMA1_BITS, BETA = TAU * ETA };
 
-/* Bytes of one packed polynomial: eta - s, 2^12 - t0, t1, gamma1 - z, w1. */
+/* Bytes of one packed polynomial: eta - s, 2^12 - t0, t1, gamma1 - z. */
 enum { S_LEN = N / 8 * ETA_BITS, T0_LEN = N / 8 * 13, T1_LEN = N / 8 * 10 };
-enum { Z_BITS = GAMMA1_BITS + 1, Z_LEN = N / 8 * Z_BITS, W1_LEN = N / 8 * W1_BITS };
+enum { Z_BITS = GAMMA1_BITS + 1, Z_LEN = N / 8 * Z_BITS };
 
 /* Algorithm 22: rho || t1. Algorithm 24: rho || K || tr || s1 || s2 || t0. */
 enum { RHO_LEN = 32, KEY_LEN = 32, SEED_LEN = 32, RND_LEN = 32 };
@@ -64,11 +64,14 @@ static inline void add_row(uint64_t acc[N], pqi_mldsa_poly *scratch, const uint8
     }
 }
 
-/* w1Encode (Algorithm 28) of one polynomial, into the hash. */
-static inline void absorb_w1(pqi_xof *x, const uint8_t w1[N])
+/* Coefficients that are taken at a time where there is no room for a polynomial. */
+enum { PART = PQI_MLDSA_PART };
+
+/* w1Encode (Algorithm 28) of PART coefficients, into the hash. */
+static inline void absorb_w1(pqi_xof *x, const uint8_t w1[PART])
 {
-    uint8_t packed[W1_LEN];
-    for (unsigned i = 0; i < N / 8; i++) {
+    uint8_t packed[PART / 8 * W1_BITS];
+    for (unsigned i = 0; i < PART / 8; i++) {
         uint32_t v[8];
         for (unsigned k = 0; k < 8; k++) {
             v[k] = w1[8 * i + k];

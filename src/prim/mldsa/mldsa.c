@@ -5,7 +5,7 @@
 #include "prim/mldsa/impl.h"
 #include <pqi/wipe.h>
 
-/* By id, not by address: naming the three descriptors here would link all three levels. */
+/* By id, not by address: naming the descriptors here would link all levels and variants. */
 static pqi_status check_alg(const pqi_sig *alg)
 {
     if (alg == NULL) {
@@ -16,6 +16,12 @@ static pqi_status check_alg(const pqi_sig *alg)
         return PQI_ERR_UNSUPPORTED;
     }
     return PQI_OK;
+}
+
+/* Scratch for the hash of the message, before tmp is used for the rest. */
+static pqi_xof *xof_in(pqi_span tmp)
+{
+    return (pqi_xof *)(void *)tmp.ptr;
 }
 
 static pqi_status check_message(
@@ -72,7 +78,8 @@ static pqi_status sign(const pqi_sig *alg, const sign_args *a, const uint8_t *mu
         if (st != PQI_OK) {
             goto out;
         }
-        pqi_mldsa_make_mu(own_mu, a->sk.ptr + PQI_MLDSA_SK_TR, frame, parts, n_parts);
+        pqi_mldsa_make_mu(
+            own_mu, xof_in(a->tmp), a->sk.ptr + PQI_MLDSA_SK_TR, frame, parts, n_parts);
         mu = own_mu;
     }
     impl = alg->impl;
@@ -116,7 +123,7 @@ static pqi_status verify(const pqi_sig *alg, pqi_cspan pk, const pqi_mldsa_frame
     if (st != PQI_OK) {
         return st;
     }
-    pqi_mldsa_make_mu_pk(mu, pk, frame, parts, n_parts);
+    pqi_mldsa_make_mu_pk(mu, xof_in(tmp), pk, frame, parts, n_parts);
     const pqi_mldsa_impl *impl = alg->impl;
     return impl->verify_mu(pk.ptr, mu, sig.ptr, tmp.ptr);
 }
@@ -137,7 +144,9 @@ pqi_status pqi_mldsa_mu(const pqi_sig *alg, uint8_t mu[PQI_MLDSA_MU], pqi_cspan 
     if (st != PQI_OK || !pqi_args_exact(pk, alg->pk_len)) {
         return PQI_ERR_ARG;
     }
-    pqi_mldsa_make_mu_pk(mu, pk, &frame, parts, n_parts);
+    pqi_xof x;
+    pqi_mldsa_make_mu_pk(mu, &x, pk, &frame, parts, n_parts);
+    pqi_wipe(&x, sizeof x); /* the message may be confidential */
     return PQI_OK;
 }
 

@@ -17,8 +17,7 @@ void pqi_mldsa_sample_a(pqi_mldsa_poly *a, const uint8_t rho[32], unsigned row, 
     for (unsigned n = 0; n < PQI_MLDSA_N;) {
         pqi_keccak_squeeze_blocks(buf, 1, s, PQI_SHAKE128_RATE);
         for (unsigned i = 0; i < PQI_SHAKE128_RATE && n < PQI_MLDSA_N; i += 3) {
-            /* Algorithm 14, CoeffFromThreeBytes: 23 bits, refused if not below q. */
-            uint32_t z = buf[i] | (uint32_t)buf[i + 1] << 8 | (uint32_t)(buf[i + 2] & 0x7fu) << 16;
+            uint32_t z = pqi_mldsa_three_bytes(buf + i);
             if (z < PQI_MLDSA_Q) {
                 a->c[n++] = z;
             }
@@ -42,30 +41,29 @@ static unsigned half_byte(uint8_t *raw, uint32_t b, unsigned eta)
 }
 
 void pqi_mldsa_sample_eta(
-    uint8_t raw[PQI_MLDSA_N], const uint8_t seed[64], unsigned nonce, unsigned eta)
+    uint8_t raw[PQI_MLDSA_N], pqi_xof *x, const uint8_t seed[64], unsigned nonce, unsigned eta)
 {
-    struct {
-        uint64_t s[25];
-        uint8_t buf[PQI_SHAKE256_RATE];
-    } w;
-    memcpy(w.buf, seed, 64);
-    w.buf[64] = (uint8_t)nonce;
-    w.buf[65] = (uint8_t)(nonce >> 8);
-    pqi_keccak_absorb_once(w.s, PQI_SHAKE256_RATE, PQI_SHAKE_PAD, w.buf, 66);
+    const uint8_t index[2] = {(uint8_t)nonce, (uint8_t)(nonce >> 8)};
+    uint8_t buf[24];
+    pqi_shake256_start(x);
+    pqi_xof_absorb(x, seed, 64);
+    pqi_xof_absorb(x, index, sizeof index);
     for (unsigned n = 0; n < PQI_MLDSA_N;) {
-        pqi_keccak_squeeze_blocks(w.buf, 1, w.s, PQI_SHAKE256_RATE);
-        for (unsigned i = 0; i < PQI_SHAKE256_RATE && n < PQI_MLDSA_N; i++) {
-            n += half_byte(&raw[n], w.buf[i] & 15u, eta);
+        pqi_xof_squeeze(x, buf, sizeof buf);
+        for (unsigned i = 0; i < sizeof buf && n < PQI_MLDSA_N; i++) {
+            n += half_byte(&raw[n], buf[i] & 15u, eta);
             if (n < PQI_MLDSA_N) {
-                n += half_byte(&raw[n], w.buf[i] >> 4, eta);
+                n += half_byte(&raw[n], buf[i] >> 4, eta);
             }
         }
     }
-    pqi_wipe(&w, sizeof w);
+    pqi_wipe(buf, sizeof buf);
 }
 
-/* The terms with `sign` (1 or -1), in order of the power of X. Returns the number of terms so far. */
-static unsigned take_terms(pqi_mldsa_challenge *c, unsigned n, const int8_t *poly, int sign)
+enum { PLUS = 1, MINUS = 2 }; /* coefficients of a challenge in the making */
+
+/* The terms with `sign`, in order of the power of X. Returns the number of terms so far. */
+static unsigned take_terms(pqi_mldsa_challenge *c, unsigned n, const uint8_t *poly, uint8_t sign)
 {
     for (unsigned i = 0; i < PQI_MLDSA_N; i++) {
         if (poly[i] == sign) {
@@ -75,35 +73,26 @@ static unsigned take_terms(pqi_mldsa_challenge *c, unsigned n, const int8_t *pol
     return n;
 }
 
-void pqi_mldsa_sample_ball(
-    pqi_mldsa_challenge *c, const uint8_t *ctilde, size_t ctilde_len, unsigned tau)
+void pqi_mldsa_sample_ball(pqi_mldsa_challenge *c, pqi_xof *x, uint8_t poly[PQI_MLDSA_N],
+    const uint8_t *ctilde, size_t ctilde_len, unsigned tau)
 {
-    uint64_t s[25];
-    uint8_t buf[PQI_SHAKE256_RATE];
-    int8_t poly[PQI_MLDSA_N];
-    pqi_keccak_absorb_once(s, PQI_SHAKE256_RATE, PQI_SHAKE_PAD, ctilde, ctilde_len);
-    pqi_keccak_squeeze_blocks(buf, 1, s, PQI_SHAKE256_RATE);
-    memset(poly, 0, sizeof poly);
-    unsigned pos = 8; /* the first 8 bytes are the sign bits */
-    uint64_t signs = 0;
-    for (unsigned i = 0; i < 8; i++) {
-        signs |= (uint64_t)buf[i] << (8 * i);
-    }
-    for (unsigned i = PQI_MLDSA_N - tau; i < PQI_MLDSA_N; pos++) {
-        if (pos == PQI_SHAKE256_RATE) {
-            pqi_keccak_squeeze_blocks(buf, 1, s, PQI_SHAKE256_RATE);
-            pos = 0;
-        }
-        unsigned j = buf[pos];
+    uint8_t sign[8];
+    pqi_shake256_start(x);
+    pqi_xof_absorb(x, ctilde, ctilde_len);
+    pqi_xof_squeeze(x, sign, sizeof sign); /* sign bits, lowest first */
+    memset(poly, 0, PQI_MLDSA_N);
+    for (unsigned i = PQI_MLDSA_N - tau; i < PQI_MLDSA_N;) {
+        uint8_t j;
+        pqi_xof_squeeze(x, &j, 1);
         if (j <= i) {
+            unsigned n = i + tau - PQI_MLDSA_N;
             poly[i] = poly[j];
-            poly[j] = (signs & 1u) != 0 ? -1 : 1;
-            signs >>= 1;
+            poly[j] = ((unsigned)sign[n / 8] >> (n % 8) & 1u) != 0 ? MINUS : PLUS;
             i++;
         }
     }
-    c->plus = take_terms(c, 0, poly, 1);
-    c->tau = take_terms(c, c->plus, poly, -1);
+    c->plus = take_terms(c, 0, poly, PLUS);
+    c->tau = take_terms(c, c->plus, poly, MINUS);
 }
 
 void pqi_mldsa_challenge_poly(pqi_mldsa_poly *p, const pqi_mldsa_challenge *c)
@@ -114,11 +103,10 @@ void pqi_mldsa_challenge_poly(pqi_mldsa_poly *p, const pqi_mldsa_challenge *c)
     }
 }
 
-void pqi_mldsa_extend_eta(uint8_t ext[2 * PQI_MLDSA_N], const uint8_t *raw, unsigned eta)
+void pqi_mldsa_extend_eta(uint8_t ext[2 * PQI_MLDSA_N], unsigned eta)
 {
     for (unsigned i = 0; i < PQI_MLDSA_N; i++) {
-        ext[i] = raw[i];
-        ext[PQI_MLDSA_N + i] = (uint8_t)(2u * eta - raw[i]);
+        ext[PQI_MLDSA_N + i] = (uint8_t)(2u * eta - ext[i]);
     }
 }
 
@@ -126,7 +114,8 @@ void pqi_mldsa_extend_eta(uint8_t ext[2 * PQI_MLDSA_N], const uint8_t *raw, unsi
  * 2 eta per term, so 255 / (2 eta) terms fit before a byte could carry into its neighbour; the words
  * start with 2 eta for every term that will be subtracted, so nothing borrows either. In the end a
  * byte holds the sum plus eta per term. */
-#define WORDS 8u /* per block, to stay in registers: 64 coefficients */
+#define WORDS      8u /* per block, to stay in registers: 64 coefficients */
+#define PART_WORDS (PQI_MLDSA_PART / 8u)
 
 /* Byte by byte for any host order; compilers make one load of it where they may. */
 static inline uint64_t load8(const uint8_t *p)
@@ -136,60 +125,75 @@ static inline uint64_t load8(const uint8_t *p)
            (uint64_t)p[7] << 56;
 }
 
-/* r[0..63] += the sum of terms from..to - 1 of the challenge, plus eta for each of them. */
-static void add_terms(int32_t *r, const uint8_t *ext, const pqi_mldsa_challenge *c, unsigned from,
-    unsigned to, unsigned eta)
+#define INLINE static inline __attribute__((always_inline))
+
+/* r[0..] += the sum of terms from..to - 1 of the challenge, plus eta for each of them. */
+INLINE void add_terms(int32_t *r, const uint8_t *ext, const pqi_mldsa_challenge *c, unsigned from,
+    unsigned to, unsigned eta, const unsigned words)
 {
     uint64_t acc[WORDS];
     unsigned mid = c->plus < from ? from : c->plus > to ? to : c->plus;
-    for (unsigned k = 0; k < WORDS; k++) {
+    for (unsigned k = 0; k < words; k++) {
         acc[k] = 0x0101010101010101u * (2u * eta * (to - mid));
     }
     for (unsigned i = from; i < mid; i++) {
         const uint8_t *run = ext + PQI_MLDSA_N - c->at[i];
-        for (unsigned k = 0; k < WORDS; k++) {
+        for (unsigned k = 0; k < words; k++) {
             acc[k] += load8(run + 8u * k);
         }
     }
     for (unsigned i = mid; i < to; i++) {
         const uint8_t *run = ext + PQI_MLDSA_N - c->at[i];
-        for (unsigned k = 0; k < WORDS; k++) {
+        for (unsigned k = 0; k < words; k++) {
             acc[k] -= load8(run + 8u * k);
         }
     }
-    for (unsigned i = 0; i < 8 * WORDS; i++) {
+    for (unsigned i = 0; i < 8 * words; i++) {
         r[i] += (int32_t)(acc[i / 8] >> (8 * (i % 8)) & 0xffu);
+    }
+}
+
+/* 8 * words coefficients of c * s from `at` on. */
+INLINE void mul_block(int32_t *r, const pqi_mldsa_challenge *c, const uint8_t *ext, unsigned eta,
+    const unsigned words)
+{
+    const unsigned most = eta == 2 ? 63u : 31u; /* 255 / (2 eta) */
+    for (unsigned i = 0; i < 8 * words; i++) {
+        r[i] = -(int32_t)(eta * c->tau);
+    }
+    for (unsigned from = 0; from < c->tau; from += most) {
+        unsigned to = c->tau - from < most ? c->tau : from + most;
+        add_terms(r, ext, c, from, to, eta, words);
     }
 }
 
 void pqi_mldsa_mul_eta(int32_t r[PQI_MLDSA_N], const pqi_mldsa_challenge *c,
     const uint8_t ext[2 * PQI_MLDSA_N], unsigned eta)
 {
-    const unsigned most = eta == 2 ? 63u : 31u; /* 255 / (2 eta) */
-    for (unsigned i = 0; i < PQI_MLDSA_N; i++) {
-        r[i] = -(int32_t)(eta * c->tau);
-    }
-    for (unsigned from = 0; from < c->tau; from += most) {
-        unsigned to = c->tau - from < most ? c->tau : from + most;
-        for (unsigned b = 0; b < PQI_MLDSA_N; b += 8 * WORDS) {
-            add_terms(r + b, ext + b, c, from, to, eta);
-        }
+    for (unsigned at = 0; at < PQI_MLDSA_N; at += 8 * WORDS) {
+        mul_block(r + at, c, ext + at, eta, WORDS);
     }
 }
 
-void pqi_mldsa_mul_wide(
-    int32_t r[PQI_MLDSA_N], const pqi_mldsa_challenge *c, const int32_t ext[2 * PQI_MLDSA_N])
+void pqi_mldsa_mul_eta_part(int32_t r[PQI_MLDSA_PART], const pqi_mldsa_challenge *c,
+    const uint8_t ext[2 * PQI_MLDSA_N], unsigned at, unsigned eta)
 {
-    for (unsigned b = 0; b < PQI_MLDSA_N; b += 8) {
+    mul_block(r, c, ext + at, eta, PART_WORDS);
+}
+
+void pqi_mldsa_mul_wide(
+    int32_t r[PQI_MLDSA_PART], const pqi_mldsa_challenge *c, const int16_t *ext, unsigned at)
+{
+    for (unsigned b = 0; b < PQI_MLDSA_PART; b += 8) {
         int32_t acc[8] = {0};
         for (unsigned i = 0; i < c->plus; i++) {
-            const int32_t *run = ext + PQI_MLDSA_N + b - c->at[i];
+            const int16_t *run = ext + PQI_MLDSA_N + at + b - c->at[i];
             for (unsigned k = 0; k < 8; k++) {
                 acc[k] += run[k];
             }
         }
         for (unsigned i = c->plus; i < c->tau; i++) {
-            const int32_t *run = ext + PQI_MLDSA_N + b - c->at[i];
+            const int16_t *run = ext + PQI_MLDSA_N + at + b - c->at[i];
             for (unsigned k = 0; k < 8; k++) {
                 acc[k] -= run[k];
             }

@@ -19,16 +19,17 @@
 #ifndef PQI_PRIM_MLDSA_SIGN_H
 #define PQI_PRIM_MLDSA_SIGN_H
 
-#include "prim/mldsa/level.h"
+#include "prim/mldsa/encode.h"
 
 /* Appendix C: with this bound a sound key fails with probability below 2^-256. */
 #define MAX_ATTEMPTS 814u
 
 typedef struct sign_tmp {
+    pqi_xof x;
     pqi_mldsa_poly a[K][L];
     union {
         pqi_mldsa_poly y[L]; /* transformed */
-        int32_t t0[2 * N];   /* extended for mul_wide */
+        int16_t t0[2 * N];   /* extended for mul_wide */
     } u;
     pqi_mldsa_poly w;                   /* one row */
     int32_t w0[K][N];                   /* LowBits(w), later minus cs2 */
@@ -38,33 +39,18 @@ typedef struct sign_tmp {
     uint8_t sig[SIG_LEN];
     uint8_t seed[64 + 2]; /* rho'' || nonce */
     pqi_mldsa_challenge c;
-    pqi_xof x;
 } sign_tmp;
-
-/* skDecode (Algorithm 25) of n short polynomials. Returns 1 if a coefficient is out of range. */
-static inline uint32_t load_short(uint8_t ext[][2 * N], const uint8_t *packed, unsigned n)
-{
-    uint32_t bad = 0;
-    for (unsigned j = 0; j < n; j++) {
-        uint8_t raw[N];
-        for (unsigned i = 0; i < N / 8; i++) {
-            uint32_t v[8];
-            pqi_mldsa_unpack8(v, packed + j * S_LEN + i * ETA_BITS, ETA_BITS);
-            for (unsigned k = 0; k < 8; k++) {
-                bad |= (2u * ETA - v[k]) >> 31;
-                raw[8 * i + k] = (uint8_t)v[k];
-            }
-        }
-        pqi_mldsa_extend_eta(ext[j], raw, ETA);
-        pqi_wipe(raw, sizeof raw);
-    }
-    return bad;
-}
 
 /* Steps 1 to 7: everything that is the same for all attempts. Returns false for a malformed key. */
 static inline bool sign_begin(sign_tmp *w, const uint8_t *sk, const uint8_t *mu, const uint8_t *rnd)
 {
-    uint32_t bad = load_short(w->s1, sk + SK_S1, L) | load_short(w->s2, sk + SK_S2, K);
+    uint32_t bad = 0;
+    for (unsigned j = 0; j < L; j++) {
+        bad |= load_short(w->s1[j], sk + SK_S1 + j * S_LEN);
+    }
+    for (unsigned i = 0; i < K; i++) {
+        bad |= load_short(w->s2[i], sk + SK_S2 + i * S_LEN);
+    }
     PQI_PUBLIC(&bad, sizeof bad);
     if (bad != 0) {
         return false;
@@ -75,11 +61,7 @@ static inline bool sign_begin(sign_tmp *w, const uint8_t *sk, const uint8_t *mu,
             pqi_mldsa_sample_a(&w->a[i][j], sk, i, j);
         }
     }
-    pqi_shake256_start(&w->x);
-    pqi_xof_absorb(&w->x, sk + SK_KEY, KEY_LEN);
-    pqi_xof_absorb(&w->x, rnd, RND_LEN);
-    pqi_xof_absorb(&w->x, mu, PQI_MLDSA_MU);
-    pqi_xof_squeeze(&w->x, w->seed, 64);
+    private_seed(w->seed, &w->x, sk, rnd, mu);
     return true;
 }
 
@@ -92,11 +74,7 @@ static inline void make_y(sign_tmp *w, unsigned kappa)
         w->seed[65] = (uint8_t)((kappa + j) >> 8);
         pqi_shake256(packed, Z_LEN, w->seed, sizeof w->seed);
         for (unsigned i = 0; i < N / 8; i++) {
-            uint32_t *v = &w->u.y[j].c[8 * i];
-            pqi_mldsa_unpack8(v, packed + i * Z_BITS, Z_BITS);
-            for (unsigned k = 0; k < 8; k++) {
-                v[k] = PQI_MLDSA_Q + GAMMA1 - v[k];
-            }
+            load_z8(&w->u.y[j].c[8 * i], packed + i * Z_BITS);
         }
         pqi_mldsa_ntt(&w->u.y[j]);
     }
@@ -126,11 +104,13 @@ static inline void make_challenge(sign_tmp *w, const uint8_t *mu)
     pqi_shake256_start(&w->x);
     pqi_xof_absorb(&w->x, mu, PQI_MLDSA_MU);
     for (unsigned i = 0; i < K; i++) {
-        absorb_w1(&w->x, w->w1[i]);
+        for (unsigned at = 0; at < N; at += PART) {
+            absorb_w1(&w->x, w->w1[i] + at);
+        }
     }
     pqi_xof_squeeze(&w->x, w->sig, CTILDE);
     PQI_PUBLIC(w->sig, CTILDE);
-    pqi_mldsa_sample_ball(&w->c, w->sig, CTILDE, TAU);
+    pqi_mldsa_sample_ball(&w->c, &w->x, (uint8_t *)w->prod, w->sig, CTILDE, TAU);
 }
 
 /* Steps 18, 21 and the second half of 23 for one polynomial: w0 becomes r0. */
@@ -153,30 +133,10 @@ static inline bool response_fits(sign_tmp *w, unsigned j)
     pqi_mldsa_mul_eta(w->prod, &w->c, w->s1[j], ETA);
     for (unsigned i = 0; i < N / 8; i++) {
         uint8_t *packed = w->sig + SIG_Z + j * Z_LEN + i * Z_BITS;
-        uint32_t v[8];
-        pqi_mldsa_unpack8(v, packed, Z_BITS);
-        for (unsigned k = 0; k < 8; k++) {
-            int32_t minus_z = (int32_t)v[k] - GAMMA1 - w->prod[8 * i + k];
-            bad |= pqi_mldsa_exceeds(minus_z, GAMMA1 - BETA);
-            v[k] = (uint32_t)(minus_z + GAMMA1) & ((1u << Z_BITS) - 1u);
-        }
-        pqi_mldsa_pack8(packed, v, Z_BITS);
+        bad |= respond8(packed, packed, &w->prod[8 * i]);
     }
     PQI_PUBLIC(&bad, sizeof bad);
     return bad == 0;
-}
-
-static inline void load_t0(int32_t ext[2 * N], const uint8_t *packed)
-{
-    for (unsigned i = 0; i < N / 8; i++) {
-        uint32_t v[8];
-        pqi_mldsa_unpack8(v, packed + i * 13, 13);
-        for (unsigned k = 0; k < 8; k++) {
-            int32_t t0 = (1 << (PQI_MLDSA_D - 1)) - (int32_t)v[k];
-            ext[8 * i + k] = -t0;
-            ext[N + 8 * i + k] = t0;
-        }
-    }
 }
 
 /* Steps 25 and 26 for one polynomial: hints over w1. Adds their number to *count. */
@@ -184,7 +144,9 @@ static inline bool hints_fit(sign_tmp *w, const uint8_t *sk, unsigned i, uint32_
 {
     uint32_t bad = 0;
     load_t0(w->u.t0, sk + SK_T0 + i * T0_LEN);
-    pqi_mldsa_mul_wide(w->prod, &w->c, w->u.t0);
+    for (unsigned at = 0; at < N; at += PART) {
+        pqi_mldsa_mul_wide(w->prod + at, &w->c, w->u.t0, at);
+    }
     for (unsigned n = 0; n < N; n++) {
         bad |= pqi_mldsa_exceeds(w->prod[n], GAMMA2);
         uint32_t h = pqi_mldsa_make_hint(w->w0[i][n] + w->prod[n], w->w1[i][n], GAMMA2);
@@ -262,17 +224,6 @@ out:
     return st;
 }
 
-/* Algorithm 2 after its checks. */
-static pqi_status sign_pure(uint8_t *sig, size_t *sig_len, const uint8_t *sk, pqi_cspan ctx,
-    const pqi_cspan *parts, size_t n_parts, const uint8_t *rnd, void *tmp)
-{
-    const pqi_mldsa_frame frame = {1, 0, ctx};
-    uint8_t mu[PQI_MLDSA_MU];
-    pqi_mldsa_make_mu(mu, sk + SK_TR, &frame, parts, n_parts);
-    pqi_status st = sign_mu(sig, sk, mu, rnd, tmp);
-    *sig_len = st == PQI_OK ? SIG_LEN : 0;
-    pqi_wipe(mu, sizeof mu);
-    return st;
-}
+#include "prim/mldsa/sign_pure.h"
 
 #endif
