@@ -121,6 +121,11 @@ result $? "a KAT digest, and a reason for each that is skipped"
 sed 's/c70041a7/c70041a6/' "$tmp/kat.json" >"$tmp/bad.json"
 run 1 vectors "$tmp/bad.json" && grep -q 'first_count_sha256 differs at byte 3' "$out"
 result $? "a wrong KAT digest"
+printf '%s' '{"current":{"ML-KEM-512":{"single":
+"c70041a761e01cd6426fa60e9fd6a4412c2be817386c8d0f3334898082512782"}},"older":{"Kyber512":"00",
+"ML-KEM-512":"00"}}' >"$tmp/liboqs.json"
+run 1 vectors "$tmp/liboqs.json" && [ "$(last)" = "1 passed, 1 failed, 1 skipped" ]
+result $? "digests of several commits, also without a form"
 zero96=$(printf '%096d' 0)
 rsp() { # CODE SUMMARY PATTERN NAME: runs standard input as a .rsp file
     cat >"$tmp/x.rsp"
@@ -151,6 +156,19 @@ for backend in openssl mcu; do
 done
 run 0 vectors --small "$tmp/own.json" "$tmp/kat.json"
 result $? "--small"
+printf '%s' '{"vsId":0,"algorithm":"SHA2-224","revision":"2.0","testGroups":[{"tgId":1,
+"testType":"AFT","tests":[{"tcId":1,"msg":"616263","len":24,
+"md":"23097D223405D8228642A477BDA255B32AADBCE4BDA0B3F7E36C9DA7"}]}]}' >"$tmp/224.json"
+run 0 vectors --backend openssl "$tmp/224.json" && run 1 vectors --backend mcu "$tmp/224.json" &&
+    [ "$(last)" = "0 passed, 0 failed, 1 skipped" ]
+result $? "the backend is the one asked for: mcu has no SHA-224"
+printf '%s' '{"scalar_mult":[],"iterated":{"k_after":{"1":
+"422c8e7a6227d7bca1350b3e2bb7279f7897b87bb6854b783c60e80311ae3079","1001":
+"422c8e7a6227d7bca1350b3e2bb7279f7897b87bb6854b783c60e80311ae3079"}}}' >"$tmp/slow.json"
+run 0 vectors "$tmp/slow.json" && [ "$(last)" = "1 passed, 0 failed, 1 skipped" ] &&
+    grep -q 'long run, see --slow: 1' "$out" && run 1 vectors --slow "$tmp/slow.json" &&
+    [ "$(last)" = "1 passed, 1 failed, 0 skipped" ]
+result $? "--slow"
 
 if [ -d "$vectors/acvp" ]; then
     run 0 vectors "$vectors"/acvp/ML-*.json "$vectors"/wycheproof/ml*.json &&

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// ML-KEM, ML-DSA and X-Wing against @noble/post-quantum: keys, ciphertexts and signatures cross both ways.
+// ML-KEM, ML-DSA, X-Wing and Falcon against @noble/post-quantum: keys, ciphertexts and signatures cross both ways.
 // node noble.mjs PEER: PEER is the program of peer.c. Prints TAP.
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { randomBytes } from 'node:crypto';
 import { ml_kem512, ml_kem768, ml_kem1024 } from '@noble/post-quantum/ml-kem.js';
 import { ml_kem768_x25519 as xwing } from '@noble/post-quantum/hybrid.js';
+import { falcon512, falcon512padded, falcon1024, falcon1024padded } from '@noble/post-quantum/falcon.js';
 import { ml_dsa44, ml_dsa65, ml_dsa87 } from '@noble/post-quantum/ml-dsa.js';
 
 const peer = spawn(process.argv[2], { stdio: ['pipe', 'pipe', 'inherit'] });
@@ -16,6 +17,15 @@ const same = (a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)) === 0;
 async function ours(alg, op, ...args) {
   peer.stdin.write(`${alg} ${op} ${args.map(hex).join(' ')}\n`);
   return (await lines.next()).value.split(' ');
+}
+
+// A signature that cannot be decoded may be an error there.
+function verdict(scheme, sig, msg, pk) {
+  try {
+    return scheme.verify(sig, msg, pk);
+  } catch {
+    return false;
+  }
 }
 
 let n = 0;
@@ -101,6 +111,41 @@ for (const [name, dsa] of [['ML-DSA-44', ml_dsa44], ['ML-DSA-65', ml_dsa65], ['M
   ok(toThem, `${name} they verify what we sign`);
   ok(exact, `${name} deterministic signatures are identical`);
   ok(refused, `${name} both refuse another context`);
+}
+const falcons = [
+  ['Falcon-512', 'compressed', 1, falcon512, falcon512padded],
+  ['Falcon-512', 'padded', 2, falcon512padded, falcon512],
+  ['Falcon-1024', 'compressed', 1, falcon1024, falcon1024padded],
+  ['Falcon-1024', 'padded', 2, falcon1024padded, falcon1024],
+];
+for (const [name, form, format, falcon, other] of falcons) {
+  let keys = true, toUs = true, toThem = true, exact = true, refused = true;
+  const f = [format];
+  for (let i = 0; i < 3; i++) {
+    const seed = randomBytes(48);
+    const msg = randomBytes(50 + i);
+    const theirs = falcon.keygen(seed);
+    const [pk, sk] = (await ours(name, 'keygen', seed)).map(bytes);
+    keys &&= same(pk, theirs.publicKey) && same(sk, theirs.secretKey);
+    const sig = falcon.sign(msg, theirs.secretKey);
+    toUs &&= (await ours(name, 'verify-raw', f, pk, msg, sig))[0] === 'true';
+    const [mine] = (await ours(name, 'sign-raw', f, sk, msg, randomBytes(48))).map(bytes);
+    toThem &&= falcon.verify(mine, msg, theirs.publicKey);
+    const draws = [randomBytes(40), randomBytes(48)];
+    const [seeded] = (await ours(name, 'sign-seeded', f, sk, msg, ...draws)).map(bytes);
+    const random = () => Uint8Array.from(draws.shift());
+    exact &&= same(seeded, falcon.sign(msg, theirs.secretKey, { random }));
+    const bad = Uint8Array.from(mine);
+    bad[41 + randomBytes(1)[0]] ^= 1;
+    refused &&= (await ours(name, 'verify-raw', f, pk, msg, bad))[1] === 'PQI_ERR_AUTH';
+    refused &&= (await ours(name, 'verify-raw', [3 - format], pk, msg, sig))[1] === 'PQI_ERR_AUTH';
+    refused &&= verdict(falcon, bad, msg, pk) === false && verdict(other, mine, msg, pk) === false;
+  }
+  ok(keys, `${name} ${form}: the same seed gives the same keys`);
+  ok(toUs, `${name} ${form}: we verify what they sign`);
+  ok(toThem, `${name} ${form}: they verify what we sign`);
+  ok(exact, `${name} ${form}: the same nonce and seed give the same signature`);
+  ok(refused, `${name} ${form}: both refuse an altered signature and the other format`);
 }
 console.log(`1..${n}`);
 peer.stdin.end();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Our side of an interoperability test: one operation per line of standard input, one answer line
  * per operation. Everything is hex; "-" is an empty string; an error answers "error NAME". */
+#include <pqi/falcon.h>
 #include <pqi/host.h>
 #include <pqi/mldsa.h>
 #include <pqi/xwing.h>
@@ -14,7 +15,8 @@ enum { FIELDS = 8, FIELD_MAX = 1 << 17 };
 
 static const pqi_kem *const kems[] = {
     &pqi_kem_ml_kem_512, &pqi_kem_ml_kem_768, &pqi_kem_ml_kem_1024};
-static const pqi_sig *const sigs[] = {&pqi_sig_ml_dsa_44, &pqi_sig_ml_dsa_65, &pqi_sig_ml_dsa_87};
+static const pqi_sig *const sigs[] = {&pqi_sig_ml_dsa_44, &pqi_sig_ml_dsa_65, &pqi_sig_ml_dsa_87,
+    &pqi_sig_falcon_512, &pqi_sig_falcon_1024};
 
 typedef struct field {
     uint8_t *b;
@@ -117,6 +119,32 @@ static pqi_status run_sig(const pqi_sig *s, const char *op, const field *f)
     return st;
 }
 
+/* Falcon with the message as it is; the first field is one byte, a pqi_falcon_format. */
+static pqi_status run_falcon(const pqi_sig *s, const char *op, const field *f)
+{
+    pqi_falcon_format format = f[0].n == 1 ? (pqi_falcon_format)f[0].b[0] : (pqi_falcon_format)0;
+    const pqi_cspan m = c(&f[2]);
+    pqi_span out = {out1, pqi_falcon_sig_len(s, format)};
+    pqi_status st = PQI_ERR_UNSUPPORTED;
+    size_t n = 0;
+    if (strcmp(op, "sign-raw") == 0) { /* format sk message rnd */
+        st = pqi_falcon_sign(s, format, out, &n, c(&f[1]), &m, 1, c(&f[3]), tmp());
+    } else if (strcmp(op, "sign-seeded") == 0 && f[3].n == PQI_FALCON_NONCE &&
+               f[4].n == PQI_FALCON_SEED) { /* format sk message nonce seed */
+        st = pqi_falcon_sign_seeded(s, format, out, &n, c(&f[1]), &m, 1, f[3].b, f[4].b, tmp());
+    } else if (strcmp(op, "verify-raw") == 0) { /* format pk message signature */
+        st = pqi_falcon_verify(s, format, c(&f[1]), &m, 1, c(&f[3]), tmp());
+        if (st == PQI_OK) {
+            puts("true");
+        }
+        return st;
+    }
+    if (st == PQI_OK) {
+        hex(out1, n, '\n');
+    }
+    return st;
+}
+
 /* The private key is the seed, so keygen answers with the public key alone. */
 static pqi_status run_xwing(const char *op, const field *f)
 {
@@ -145,12 +173,14 @@ static pqi_status run_xwing(const char *op, const field *f)
 
 static pqi_status run(const char *alg, const char *op, const field *f)
 {
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof kems / sizeof kems[0]; i++) {
         if (strcmp(alg, kems[i]->name) == 0) {
             return run_kem(kems[i], op, f);
         }
+    }
+    for (size_t i = 0; i < sizeof sigs / sizeof sigs[0]; i++) {
         if (strcmp(alg, sigs[i]->name) == 0) {
-            return run_sig(sigs[i], op, f);
+            return strchr(op, '-') != NULL ? run_falcon(sigs[i], op, f) : run_sig(sigs[i], op, f);
         }
     }
     return strcmp(alg, "X-Wing") == 0 ? run_xwing(op, f) : PQI_ERR_UNSUPPORTED;
