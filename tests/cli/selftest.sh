@@ -31,6 +31,14 @@ usage_error "an unknown backend" selftest --backend other
 usage_error "a backend without a name" selftest --backend
 run 0 bench --backend mcu --small --filter X-Wing --seconds 0.01 && grep -q '^X-Wing  *decaps' "$out"
 result $? "bench --backend mcu --small"
+for name in ML-KEM-512 ML-KEM-768 ML-KEM-1024 ML-DSA-44 ML-DSA-65 ML-DSA-87; do
+    run 0 bench --json --filter X25519 --seconds 0.01 && cp "$out" "$tmp/usual" &&
+        run 0 bench --json --small --filter X25519 --seconds 0.01 && python3 -c '
+import json, sys
+usual, small = ({s["algorithm"]: s["tmp"] for s in json.load(open(f))["sizes"]} for f in sys.argv[1:3])
+assert small[sys.argv[3]] < usual[sys.argv[3]]' "$tmp/usual" "$out" $name 2>>"$err"
+    result $? "--small takes the small $name"
+done
 usage_error "bench with an unknown backend" bench --backend other
 
 [ -f "$fault" ]
