@@ -33,6 +33,10 @@ static void hashes(void **state)
         for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
             uint8_t out[PQI_HASH_MAX + 1];
             out[t[i].len] = 0x5a;
+            if (strcmp(c->name, "mcu") == 0 && t[i].id > PQI_HASH_SHA512) {
+                assert_int_equal(c->hash(t[i].id, parts, 3, out), PQI_ERR_UNSUPPORTED);
+                continue;
+            }
             assert_int_equal(c->hash(t[i].id, parts, 3, out), PQI_OK);
             pqi_assert_hex(out, t[i].len, t[i].digest);
             assert_int_equal(out[t[i].len], 0x5a);
