@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * ct_mldsa.c for the small variants. */
+#include "../support/small.h"
+
+#include "ct_mldsa.c"
