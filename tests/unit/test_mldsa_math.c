@@ -241,8 +241,8 @@ static void products_by_a_challenge(void **state)
     for (unsigned run = 0; run < 60; run++) {
         unsigned tau = taus[run % 3], eta = etas[run % 3];
         uint8_t raw[N], ext[2 * N], scratch[N], seed[32] = {(uint8_t)run};
-        int16_t wide[2 * N];
-        int32_t got[N], got_part[N], got_wide[N], want[N] = {0};
+        uint16_t lanes[2 * N];
+        int32_t wide[2 * N], got[N], got_part[N], got_wide[N], want[N] = {0};
         pqi_xof x;
         pqi_mldsa_challenge c;
         pqi_mldsa_poly poly;
@@ -250,8 +250,8 @@ static void products_by_a_challenge(void **state)
         pqi_mldsa_challenge_poly(&poly, &c);
         for (unsigned i = 0; i < N; i++) {
             raw[i] = (uint8_t)(run < 3 ? 0 : run < 6 ? 2 * eta : next(2 * eta + 1));
-            wide[N + i] = (int16_t)((int32_t)eta - raw[i]);
-            wide[i] = (int16_t)-wide[N + i];
+            wide[N + i] = (int32_t)eta - raw[i];
+            wide[i] = -wide[N + i];
             ext[i] = raw[i];
         }
         unsigned terms = 0;
@@ -267,11 +267,28 @@ static void products_by_a_challenge(void **state)
         pqi_mldsa_mul_eta(got, &c, ext, eta);
         for (unsigned at = 0; at < N; at += PQI_MLDSA_PART) {
             pqi_mldsa_mul_eta_part(got_part + at, &c, ext, at, eta);
-            pqi_mldsa_mul_wide(got_wide + at, &c, wide, at);
         }
+        pqi_mldsa_mul_wide(got_wide, &c, wide);
         assert_memory_equal(got, want, sizeof got);
         assert_memory_equal(got_part, want, sizeof got);
         assert_memory_equal(got_wide, want, sizeof got);
+        for (unsigned b = 0; b < 2; b++) {
+            /* the largest of t0 and of t1, of both signs, against the sums in words */
+            int32_t bias = b == 0 ? PQI_MLDSA_BIAS_T0 : PQI_MLDSA_BIAS_T1;
+            for (unsigned i = 0; i < N; i++) {
+                wide[N + i] = run < 3   ? bias
+                              : run < 6 ? -bias
+                                        : (int32_t)next(2u * (uint32_t)bias + 1u) - bias;
+                wide[i] = -wide[N + i];
+                lanes[N + i] = (uint16_t)(bias + wide[N + i]);
+                lanes[i] = (uint16_t)(bias + wide[i]);
+            }
+            pqi_mldsa_mul_wide(got_wide, &c, wide);
+            for (unsigned at = 0; at < N; at += PQI_MLDSA_PART) {
+                pqi_mldsa_mul_wide_part(got + at, &c, lanes, at, (unsigned)bias);
+            }
+            assert_memory_equal(got, got_wide, sizeof got);
+        }
     }
 }
 

@@ -25,14 +25,14 @@
 #endif
 
 /* Swaps the bits that `mask` selects with those n places above them. */
-static inline uint32_t pqi_keccak_swap(uint32_t x, uint32_t mask, unsigned n)
+static inline __attribute__((always_inline)) uint32_t pqi_keccak_swap(uint32_t x, uint32_t mask, unsigned n)
 {
     uint32_t t = (x ^ (x >> n)) & mask;
     return x ^ t ^ (t << n);
 }
 
 /* Even bits to the low 16, odd bits to the high 16, both in order. */
-static inline uint32_t pqi_keccak_unshuffle(uint32_t x)
+static inline __attribute__((always_inline)) uint32_t pqi_keccak_unshuffle(uint32_t x)
 {
     x = pqi_keccak_swap(x, 0x22222222u, 1);
     x = pqi_keccak_swap(x, 0x0c0c0c0cu, 2);
@@ -40,7 +40,7 @@ static inline uint32_t pqi_keccak_unshuffle(uint32_t x)
     return pqi_keccak_swap(x, 0x0000ff00u, 8);
 }
 
-static inline uint32_t pqi_keccak_shuffle(uint32_t x)
+static inline __attribute__((always_inline)) uint32_t pqi_keccak_shuffle(uint32_t x)
 {
     x = pqi_keccak_swap(x, 0x0000ff00u, 8);
     x = pqi_keccak_swap(x, 0x00f000f0u, 4);

@@ -59,20 +59,6 @@ static inline void add_short(pqi_mldsa_poly *t, const uint8_t raw[N])
     }
 }
 
-/* t0 of a private key, extended for products by a challenge: ext[N + i] = t0[i], ext[i] = -t0[i]. */
-static inline void load_t0(int16_t ext[2 * N], const uint8_t *packed)
-{
-    for (unsigned i = 0; i < N / 8; i++) {
-        uint32_t v[8];
-        pqi_mldsa_unpack8(v, packed + i * 13, 13);
-        for (unsigned k = 0; k < 8; k++) {
-            int32_t t0 = (1 << (PQI_MLDSA_D - 1)) - (int32_t)v[k];
-            ext[8 * i + k] = (int16_t)-t0;
-            ext[N + 8 * i + k] = (int16_t)t0;
-        }
-    }
-}
-
 /* z = y + c s1 for eight coefficients (Algorithm 7 steps 20 and 23), from packed y to packed z; `out`
  * may be `y`. Returns 1 if one reaches gamma1 - beta. */
 static inline uint32_t respond8(uint8_t *out, const uint8_t *y, const int32_t cs1[8])

@@ -12,6 +12,9 @@
 #define PQI_MLDSA_Q 8380417u /* FIPS 204 Table 1: 2^23 - 2^13 + 1 */
 #define PQI_MLDSA_D 13u      /* FIPS 204 Table 1: bits dropped from t */
 
+/* The smallest of these functions, which a build for size would call. */
+#define PQI_MLDSA_INLINE static inline __attribute__((always_inline))
+
 #define PQI_MLDSA_NEG_QINV 4236238847u /* -q^-1 mod 2^32 */
 
 typedef struct pqi_mldsa_poly {
@@ -20,20 +23,20 @@ typedef struct pqi_mldsa_poly {
 
 /* p / 2^32 mod q, for p < 2^32 * q. Result < p / 2^32 + q, so < 2q.
  * m*q = -p mod 2^32, so the low word of the sum is zero; p + m*q < 2^33 * q < 2^64. */
-static inline uint32_t pqi_mldsa_mont_reduce(uint64_t p)
+PQI_MLDSA_INLINE uint32_t pqi_mldsa_mont_reduce(uint64_t p)
 {
     uint32_t m = (uint32_t)((p & 0xffffffffu) * PQI_MLDSA_NEG_QINV);
     return (uint32_t)((p + (uint64_t)m * PQI_MLDSA_Q) >> 32);
 }
 
 /* a * b / 2^32 mod q, for a * b < 2^32 * q; result < a*b / 2^32 + q. */
-static inline uint32_t pqi_mldsa_mont_mul(uint32_t a, uint32_t b)
+PQI_MLDSA_INLINE uint32_t pqi_mldsa_mont_mul(uint32_t a, uint32_t b)
 {
     return pqi_mldsa_mont_reduce((uint64_t)a * b);
 }
 
 /* a mod q for a < 2q: subtracts q and adds it back where that went below zero (bit 31 set). */
-static inline uint32_t pqi_mldsa_freeze(uint32_t a)
+PQI_MLDSA_INLINE uint32_t pqi_mldsa_freeze(uint32_t a)
 {
     uint32_t d = a - PQI_MLDSA_Q;
     return d + (PQI_MLDSA_Q & (0u - (d >> 31)));

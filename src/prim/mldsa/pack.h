@@ -10,10 +10,10 @@
 /* SimpleBitPack (Algorithm 16) of eight values below 2^bits, bits <= 20. */
 static inline void pqi_mldsa_pack8(uint8_t *out, const uint32_t v[8], unsigned bits)
 {
-    uint64_t acc = 0;
+    uint32_t acc = 0; /* at most 7 + 20 bits */
     unsigned have = 0;
     for (unsigned i = 0; i < 8; i++) {
-        acc |= (uint64_t)v[i] << have;
+        acc |= v[i] << have;
         for (have += bits; have >= 8; have -= 8) {
             *out++ = (uint8_t)acc;
             acc >>= 8;
@@ -24,13 +24,13 @@ static inline void pqi_mldsa_pack8(uint8_t *out, const uint32_t v[8], unsigned b
 /* SimpleBitUnpack (Algorithm 18) of eight values of `bits` <= 20 bits. */
 static inline void pqi_mldsa_unpack8(uint32_t v[8], const uint8_t *in, unsigned bits)
 {
-    uint64_t acc = 0;
+    uint32_t acc = 0; /* at most 19 + 8 bits */
     unsigned have = 0;
     for (unsigned i = 0; i < 8; i++) {
         for (; have < bits; have += 8) {
-            acc |= (uint64_t)*in++ << have;
+            acc |= (uint32_t)*in++ << have;
         }
-        v[i] = (uint32_t)acc & ((1u << bits) - 1u);
+        v[i] = acc & ((1u << bits) - 1u);
         acc >>= bits;
         have -= bits;
     }

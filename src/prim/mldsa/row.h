@@ -10,13 +10,13 @@
 #define PQI_MLDSA_ROW (3u * PQI_MLDSA_N) /* bytes */
 
 /* Coefficient n, below 2^24. */
-static inline uint32_t pqi_mldsa_row_get(const uint8_t *row, unsigned n)
+PQI_MLDSA_INLINE uint32_t pqi_mldsa_row_get(const uint8_t *row, unsigned n)
 {
     const uint8_t *p = row + 3u * n;
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16;
 }
 
-static inline void pqi_mldsa_row_set(uint8_t *row, unsigned n, uint32_t v)
+PQI_MLDSA_INLINE void pqi_mldsa_row_set(uint8_t *row, unsigned n, uint32_t v)
 {
     uint8_t *p = row + 3u * n;
     p[0] = (uint8_t)v;

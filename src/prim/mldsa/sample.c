@@ -114,8 +114,7 @@ void pqi_mldsa_extend_eta(uint8_t ext[2 * PQI_MLDSA_N], unsigned eta)
  * 2 eta per term, so 255 / (2 eta) terms fit before a byte could carry into its neighbour; the words
  * start with 2 eta for every term that will be subtracted, so nothing borrows either. In the end a
  * byte holds the sum plus eta per term. */
-#define WORDS      8u /* per block, to stay in registers: 64 coefficients */
-#define PART_WORDS (PQI_MLDSA_PART / 8u)
+#define WORDS 8u /* per block, to stay in registers: 64 coefficients */
 
 /* Byte by byte for any host order; compilers make one load of it where they may. */
 static inline uint64_t load8(const uint8_t *p)
@@ -125,75 +124,154 @@ static inline uint64_t load8(const uint8_t *p)
            (uint64_t)p[7] << 56;
 }
 
-#define INLINE static inline __attribute__((always_inline))
-
-/* r[0..] += the sum of terms from..to - 1 of the challenge, plus eta for each of them. */
-INLINE void add_terms(int32_t *r, const uint8_t *ext, const pqi_mldsa_challenge *c, unsigned from,
-    unsigned to, unsigned eta, const unsigned words)
+/* r[0..63] += the sum of terms from..to - 1 of the challenge, plus eta for each of them. */
+static void add_terms(int32_t *r, const uint8_t *ext, const pqi_mldsa_challenge *c, unsigned from,
+    unsigned to, unsigned eta)
 {
     uint64_t acc[WORDS];
     unsigned mid = c->plus < from ? from : c->plus > to ? to : c->plus;
-    for (unsigned k = 0; k < words; k++) {
+    for (unsigned k = 0; k < WORDS; k++) {
         acc[k] = 0x0101010101010101u * (2u * eta * (to - mid));
     }
     for (unsigned i = from; i < mid; i++) {
         const uint8_t *run = ext + PQI_MLDSA_N - c->at[i];
-        for (unsigned k = 0; k < words; k++) {
+        for (unsigned k = 0; k < WORDS; k++) {
             acc[k] += load8(run + 8u * k);
         }
     }
     for (unsigned i = mid; i < to; i++) {
         const uint8_t *run = ext + PQI_MLDSA_N - c->at[i];
-        for (unsigned k = 0; k < words; k++) {
+        for (unsigned k = 0; k < WORDS; k++) {
             acc[k] -= load8(run + 8u * k);
         }
     }
-    for (unsigned i = 0; i < 8 * words; i++) {
+    for (unsigned i = 0; i < 8 * WORDS; i++) {
         r[i] += (int32_t)(acc[i / 8] >> (8 * (i % 8)) & 0xffu);
-    }
-}
-
-/* 8 * words coefficients of c * s from `at` on. */
-INLINE void mul_block(int32_t *r, const pqi_mldsa_challenge *c, const uint8_t *ext, unsigned eta,
-    const unsigned words)
-{
-    const unsigned most = eta == 2 ? 63u : 31u; /* 255 / (2 eta) */
-    for (unsigned i = 0; i < 8 * words; i++) {
-        r[i] = -(int32_t)(eta * c->tau);
-    }
-    for (unsigned from = 0; from < c->tau; from += most) {
-        unsigned to = c->tau - from < most ? c->tau : from + most;
-        add_terms(r, ext, c, from, to, eta, words);
     }
 }
 
 void pqi_mldsa_mul_eta(int32_t r[PQI_MLDSA_N], const pqi_mldsa_challenge *c,
     const uint8_t ext[2 * PQI_MLDSA_N], unsigned eta)
 {
-    for (unsigned at = 0; at < PQI_MLDSA_N; at += 8 * WORDS) {
-        mul_block(r + at, c, ext + at, eta, WORDS);
+    const unsigned most = eta == 2 ? 63u : 31u; /* 255 / (2 eta) */
+    for (unsigned i = 0; i < PQI_MLDSA_N; i++) {
+        r[i] = -(int32_t)(eta * c->tau);
     }
+    for (unsigned from = 0; from < c->tau; from += most) {
+        unsigned to = c->tau - from < most ? c->tau : from + most;
+        for (unsigned b = 0; b < PQI_MLDSA_N; b += 8 * WORDS) {
+            add_terms(r + b, ext + b, c, from, to, eta);
+        }
+    }
+}
+
+/* The same with lanes of one byte or two in words of 32 bits, eight words at a time, for the variants
+ * with little memory. The words are read and written as the memory has them, so that the order of the
+ * bytes does not matter. */
+typedef uint32_t __attribute__((may_alias, aligned(1))) lanes;
+
+typedef union window {
+    uint32_t w[8];
+    uint8_t b[32];
+    uint16_t h[16];
+} window;
+
+/* out = fill + the sum of the positive terms of from..to - 1 - that of the negative ones, where term i
+ * is the 32 bytes that stand c->at[i] lanes of `size` bytes before `origin`. */
+static void sum_runs(window *out, const pqi_mldsa_challenge *c, unsigned from, unsigned to,
+    const uint8_t *origin, unsigned size, uint32_t fill)
+{
+    uint32_t a0 = fill, a1 = fill, a2 = fill, a3 = fill, a4 = fill, a5 = fill, a6 = fill, a7 = fill;
+    for (unsigned i = from; i < to; i++) {
+        const lanes *run = (const lanes *)(const void *)(origin - size * c->at[i]);
+        if (i < c->plus) { /* the challenge is public */
+            a0 += run[0];
+            a1 += run[1];
+            a2 += run[2];
+            a3 += run[3];
+            a4 += run[4];
+            a5 += run[5];
+            a6 += run[6];
+            a7 += run[7];
+        } else {
+            a0 -= run[0];
+            a1 -= run[1];
+            a2 -= run[2];
+            a3 -= run[3];
+            a4 -= run[4];
+            a5 -= run[5];
+            a6 -= run[6];
+            a7 -= run[7];
+        }
+    }
+    out->w[0] = a0;
+    out->w[1] = a1;
+    out->w[2] = a2;
+    out->w[3] = a3;
+    out->w[4] = a4;
+    out->w[5] = a5;
+    out->w[6] = a6;
+    out->w[7] = a7;
+}
+
+/* Negative terms among from..to - 1. */
+static unsigned negative_terms(const pqi_mldsa_challenge *c, unsigned from, unsigned to)
+{
+    return to - (c->plus < from ? from : c->plus > to ? to : c->plus);
 }
 
 void pqi_mldsa_mul_eta_part(int32_t r[PQI_MLDSA_PART], const pqi_mldsa_challenge *c,
     const uint8_t ext[2 * PQI_MLDSA_N], unsigned at, unsigned eta)
 {
-    mul_block(r, c, ext + at, eta, PART_WORDS);
+    const unsigned most = eta == 2 ? 63u : 31u; /* 255 / (2 eta) */
+    for (unsigned i = 0; i < PQI_MLDSA_PART; i++) {
+        r[i] = -(int32_t)(eta * c->tau);
+    }
+    for (unsigned from = 0; from < c->tau; from += most) {
+        unsigned to = c->tau - from < most ? c->tau : from + most;
+        window v;
+        sum_runs(&v, c, from, to, ext + PQI_MLDSA_N + at, 1,
+            0x01010101u * (2u * eta * negative_terms(c, from, to)));
+        for (unsigned i = 0; i < PQI_MLDSA_PART; i++) {
+            r[i] += v.b[i];
+        }
+    }
 }
 
-void pqi_mldsa_mul_wide(
-    int32_t r[PQI_MLDSA_PART], const pqi_mldsa_challenge *c, const int16_t *ext, unsigned at)
+void pqi_mldsa_mul_wide_part(int32_t r[PQI_MLDSA_PART], const pqi_mldsa_challenge *c,
+    const uint16_t *ext, unsigned at, unsigned bias)
 {
-    for (unsigned b = 0; b < PQI_MLDSA_PART; b += 8) {
+    const unsigned most = bias == PQI_MLDSA_BIAS_T1 ? 32u : 7u; /* 65535 / (2 bias) */
+    for (unsigned i = 0; i < PQI_MLDSA_PART; i++) {
+        r[i] = -(int32_t)(bias * c->tau);
+    }
+    for (unsigned half = 0; half < PQI_MLDSA_PART; half += 16) {
+        const uint16_t *origin = ext + PQI_MLDSA_N + at + half;
+        for (unsigned from = 0; from < c->tau; from += most) {
+            unsigned to = c->tau - from < most ? c->tau : from + most;
+            window v;
+            sum_runs(&v, c, from, to, (const uint8_t *)origin, 2,
+                0x00010001u * (2u * bias * negative_terms(c, from, to)));
+            for (unsigned i = 0; i < 16; i++) {
+                r[half + i] += v.h[i];
+            }
+        }
+    }
+}
+
+/* As above, without a bias and with sums in words: what a compiler makes vectors of. */
+void pqi_mldsa_mul_wide(int32_t r[PQI_MLDSA_N], const pqi_mldsa_challenge *c, const int32_t *ext)
+{
+    for (unsigned b = 0; b < PQI_MLDSA_N; b += 8) {
         int32_t acc[8] = {0};
         for (unsigned i = 0; i < c->plus; i++) {
-            const int16_t *run = ext + PQI_MLDSA_N + at + b - c->at[i];
+            const int32_t *run = ext + PQI_MLDSA_N + b - c->at[i];
             for (unsigned k = 0; k < 8; k++) {
                 acc[k] += run[k];
             }
         }
         for (unsigned i = c->plus; i < c->tau; i++) {
-            const int16_t *run = ext + PQI_MLDSA_N + at + b - c->at[i];
+            const int32_t *run = ext + PQI_MLDSA_N + b - c->at[i];
             for (unsigned k = 0; k < 8; k++) {
                 acc[k] -= run[k];
             }

@@ -51,9 +51,14 @@ void pqi_mldsa_mul_eta(int32_t r[PQI_MLDSA_N], const pqi_mldsa_challenge *c,
 void pqi_mldsa_mul_eta_part(int32_t r[PQI_MLDSA_PART], const pqi_mldsa_challenge *c,
     const uint8_t ext[2 * PQI_MLDSA_N], unsigned at, unsigned eta);
 
-/* PQI_MLDSA_PART coefficients of c * t from `at` on, for ext[256 + i] = t[i], ext[i] = -t[i];
- * |t[i]| <= 2^12, so |r[i]| < 2^18. */
-void pqi_mldsa_mul_wide(
-    int32_t r[PQI_MLDSA_PART], const pqi_mldsa_challenge *c, const int16_t *ext, unsigned at);
+/* PQI_MLDSA_PART coefficients of c * t from `at` on, for ext[256 + i] = bias + t[i] and
+ * ext[i] = bias - t[i]. |t[i]| <= bias, which is one of these two. |r[i]| <= tau * bias < 2^18. */
+#define PQI_MLDSA_BIAS_T0 4096u
+#define PQI_MLDSA_BIAS_T1 1023u
+void pqi_mldsa_mul_wide_part(int32_t r[PQI_MLDSA_PART], const pqi_mldsa_challenge *c,
+    const uint16_t *ext, unsigned at, unsigned bias);
+
+/* r = c * t for ext[256 + i] = t[i], ext[i] = -t[i]; |t[i]| <= 2^12. */
+void pqi_mldsa_mul_wide(int32_t r[PQI_MLDSA_N], const pqi_mldsa_challenge *c, const int32_t *ext);
 
 #endif

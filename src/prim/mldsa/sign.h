@@ -29,7 +29,7 @@ typedef struct sign_tmp {
     pqi_mldsa_poly a[K][L];
     union {
         pqi_mldsa_poly y[L]; /* transformed */
-        int16_t t0[2 * N];   /* extended for mul_wide */
+        int32_t t0[2 * N];   /* extended for mul_wide */
     } u;
     pqi_mldsa_poly w;                   /* one row */
     int32_t w0[K][N];                   /* LowBits(w), later minus cs2 */
@@ -139,14 +139,25 @@ static inline bool response_fits(sign_tmp *w, unsigned j)
     return bad == 0;
 }
 
+static inline void load_t0(int32_t ext[2 * N], const uint8_t *packed)
+{
+    for (unsigned i = 0; i < N / 8; i++) {
+        uint32_t v[8];
+        pqi_mldsa_unpack8(v, packed + i * 13, 13);
+        for (unsigned k = 0; k < 8; k++) {
+            int32_t t0 = (1 << (PQI_MLDSA_D - 1)) - (int32_t)v[k];
+            ext[8 * i + k] = -t0;
+            ext[N + 8 * i + k] = t0;
+        }
+    }
+}
+
 /* Steps 25 and 26 for one polynomial: hints over w1. Adds their number to *count. */
 static inline bool hints_fit(sign_tmp *w, const uint8_t *sk, unsigned i, uint32_t *count)
 {
     uint32_t bad = 0;
     load_t0(w->u.t0, sk + SK_T0 + i * T0_LEN);
-    for (unsigned at = 0; at < N; at += PART) {
-        pqi_mldsa_mul_wide(w->prod + at, &w->c, w->u.t0, at);
-    }
+    pqi_mldsa_mul_wide(w->prod, &w->c, w->u.t0);
     for (unsigned n = 0; n < N; n++) {
         bad |= pqi_mldsa_exceeds(w->prod[n], GAMMA2);
         uint32_t h = pqi_mldsa_make_hint(w->w0[i][n] + w->prod[n], w->w1[i][n], GAMMA2);

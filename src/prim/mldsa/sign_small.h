@@ -45,9 +45,9 @@ typedef struct sign_tmp {
         int32_t prod[PART]; /* a piece of c t0 */
     };
     union {
-        pqi_mldsa_poly p;  /* y[j], transformed; a row of w */
-        short_work s;      /* s1[j] or s2[i] */
-        int16_t t0[2 * N]; /* extended for mul_wide */
+        pqi_mldsa_poly p;   /* y[j], transformed; a row of w */
+        short_work s;       /* s1[j] or s2[i] */
+        uint16_t t0[2 * N]; /* extended for mul_wide_part */
     };
     uint8_t seed[64 + 2]; /* rho'' || nonce */
     pqi_mldsa_challenge c;
@@ -154,6 +154,19 @@ static inline bool low_bits_fit(sign_tmp *w, uint8_t *row, const uint8_t *s2)
     return bad == 0;
 }
 
+/* t0 of a private key, which stores 2^12 - t0. */
+static inline void load_t0(uint16_t ext[2 * N], const uint8_t *packed)
+{
+    for (unsigned i = 0; i < N / 8; i++) {
+        uint32_t v[8];
+        pqi_mldsa_unpack8(v, packed + i * 13, 13);
+        for (unsigned k = 0; k < 8; k++) {
+            ext[8 * i + k] = (uint16_t)v[k];
+            ext[N + 8 * i + k] = (uint16_t)(2u * PQI_MLDSA_BIAS_T0 - v[k]);
+        }
+    }
+}
+
 /* Steps 25 and 26 for one polynomial: its hints. Adds their number to *count. */
 static inline bool hints_fit(
     sign_tmp *w, uint32_t mask[N / 32], const uint8_t *row, const uint8_t *t0, uint32_t *count)
@@ -162,7 +175,7 @@ static inline bool hints_fit(
     load_t0(w->t0, t0);
     for (unsigned at = 0; at < N; at += PART) {
         uint32_t m = 0;
-        pqi_mldsa_mul_wide(w->prod, &w->c, w->t0, at);
+        pqi_mldsa_mul_wide_part(w->prod, &w->c, w->t0, at, PQI_MLDSA_BIAS_T0);
         for (unsigned n = 0; n < PART; n++) {
             int32_t r0;
             uint32_t r1 = pqi_mldsa_decompose(&r0, pqi_mldsa_row_get(row, at + n), GAMMA2);

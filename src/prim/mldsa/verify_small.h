@@ -15,8 +15,8 @@ typedef struct verify_tmp {
         uint8_t ctilde[CTILDE];
     };
     union {
-        pqi_mldsa_poly p;  /* z[j], transformed; the row */
-        int16_t t1[2 * N]; /* extended for mul_wide */
+        pqi_mldsa_poly p;   /* z[j], transformed; the row */
+        uint16_t t1[2 * N]; /* extended for mul_wide_part */
     };
     uint8_t row[PQI_MLDSA_ROW];
     pqi_mldsa_challenge c;
@@ -51,14 +51,14 @@ static inline bool multiply_row(verify_tmp *w, const uint8_t *rho, const uint8_t
     return true;
 }
 
-static inline void load_t1(int16_t ext[2 * N], const uint8_t *packed)
+static inline void load_t1(uint16_t ext[2 * N], const uint8_t *packed)
 {
     for (unsigned i = 0; i < N / 8; i++) {
         uint32_t v[8];
         pqi_mldsa_unpack8(v, packed + i * 10, 10);
         for (unsigned k = 0; k < 8; k++) {
-            ext[8 * i + k] = (int16_t) - (int32_t)v[k];
-            ext[N + 8 * i + k] = (int16_t)v[k];
+            ext[8 * i + k] = (uint16_t)(PQI_MLDSA_BIAS_T1 - v[k]);
+            ext[N + 8 * i + k] = (uint16_t)(PQI_MLDSA_BIAS_T1 + v[k]);
         }
     }
 }
@@ -80,7 +80,7 @@ static inline void use_hints(verify_tmp *w, const uint8_t *t1, const uint8_t *h,
     load_t1(w->t1, t1);
     for (unsigned at = 0; at < N; at += PART) {
         uint8_t w1[PART];
-        pqi_mldsa_mul_wide(w->prod, &w->c, w->t1, at);
+        pqi_mldsa_mul_wide_part(w->prod, &w->c, w->t1, at, PQI_MLDSA_BIAS_T1);
         for (unsigned n = 0; n < PART; n++) {
             uint32_t hint = h != end && *h == at + n;
             uint32_t r = minus_ct1(pqi_mldsa_row_get(w->row, at + n), w->prod[n]);
