@@ -18,14 +18,14 @@ typedef struct keygen_tmp {
 } keygen_tmp;
 
 /* Samples the short polynomial `nonce` into w->raw and its encoding. */
-static inline void sample_short(keygen_tmp *w, uint8_t *packed, unsigned nonce)
+PIECE void sample_short(keygen_tmp *w, uint8_t *packed, unsigned nonce)
 {
     pqi_mldsa_sample_eta(w->raw, &w->x, w->seeds + RHO_LEN, nonce, ETA);
     pack_short(packed, w->raw);
 }
 
 /* w->p = NTT(s1[j]), from the private key. */
-static inline void load_s1(keygen_tmp *w, const uint8_t *packed)
+PIECE void load_s1(keygen_tmp *w, const uint8_t *packed)
 {
     for (unsigned i = 0; i < N / 8; i++) {
         uint32_t *v = &w->p.c[8 * i];
@@ -37,7 +37,12 @@ static inline void load_s1(keygen_tmp *w, const uint8_t *packed)
     pqi_mldsa_ntt(&w->p);
 }
 
-static inline void keygen_row(keygen_tmp *w, uint8_t *pk, uint8_t *sk, unsigned row)
+PIECE void split(uint8_t *t1, uint8_t *t0, const pqi_mldsa_poly *t)
+{
+    split_t(t1, t0, t);
+}
+
+PIECE void keygen_row(keygen_tmp *w, uint8_t *pk, uint8_t *sk, unsigned row)
 {
     memset(w->row, 0, sizeof w->row);
     for (unsigned j = 0; j < L; j++) {
@@ -47,7 +52,7 @@ static inline void keygen_row(keygen_tmp *w, uint8_t *pk, uint8_t *sk, unsigned 
     pqi_mldsa_row_finish(w->row, &w->p);
     sample_short(w, sk + SK_S2 + row * S_LEN, L + row); /* over the row, which is in w->p now */
     add_short(&w->p, w->raw);
-    split_t(pk + PK_T1 + row * T1_LEN, sk + SK_T0 + row * T0_LEN, &w->p);
+    split(pk + PK_T1 + row * T1_LEN, sk + SK_T0 + row * T0_LEN, &w->p);
 }
 
 static pqi_status keygen(uint8_t *pk, uint8_t *sk, const uint8_t *seed, void *tmp)

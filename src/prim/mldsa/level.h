@@ -67,10 +67,14 @@ static inline void add_row(uint64_t acc[N], pqi_mldsa_poly *scratch, const uint8
 /* Coefficients that are taken at a time where there is no room for a polynomial. */
 enum { PART = PQI_MLDSA_PART };
 
-/* w1Encode (Algorithm 28) of PART coefficients, into the hash. */
-static inline void absorb_w1(pqi_xof *x, const uint8_t w1[PART])
+/* A function with a frame of its own, which is gone while the caller hashes: the permutation is where
+ * the stack is deepest. */
+#define PIECE static __attribute__((noinline))
+
+/* w1Encode (Algorithm 28) of PART coefficients, into the hash. `packed`, scratch of PART bytes, may be
+ * w1: what is written stays behind what is read. */
+static inline void absorb_w1(pqi_xof *x, const uint8_t w1[PART], uint8_t packed[PART])
 {
-    uint8_t packed[PART / 8 * W1_BITS];
     for (unsigned i = 0; i < PART / 8; i++) {
         uint32_t v[8];
         for (unsigned k = 0; k < 8; k++) {
@@ -78,8 +82,7 @@ static inline void absorb_w1(pqi_xof *x, const uint8_t w1[PART])
         }
         pqi_mldsa_pack8(packed + i * W1_BITS, v, W1_BITS);
     }
-    pqi_xof_absorb(x, packed, sizeof packed);
-    pqi_wipe(packed, sizeof packed);
+    pqi_xof_absorb(x, packed, (size_t)PART / 8 * W1_BITS);
 }
 
 #endif

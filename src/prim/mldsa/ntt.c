@@ -56,7 +56,12 @@ const uint32_t pqi_mldsa_zetas[256] = {
 };
 /* clang-format on */
 
+/* One copy of a pass where size counts, one for each distance where speed does. */
+#if defined(__OPTIMIZE_SIZE__)
+#define INLINE static
+#else
 #define INLINE static inline __attribute__((always_inline))
+#endif
 
 /* Layers `2 * len` and `len` = 2^log_len of the forward transform, for butterflies 2*len apart first. */
 INLINE void forward_pass(uint32_t *a, const unsigned log_len)

@@ -105,7 +105,7 @@ static inline void make_challenge(sign_tmp *w, const uint8_t *mu)
     pqi_xof_absorb(&w->x, mu, PQI_MLDSA_MU);
     for (unsigned i = 0; i < K; i++) {
         for (unsigned at = 0; at < N; at += PART) {
-            absorb_w1(&w->x, w->w1[i] + at);
+            absorb_w1(&w->x, w->w1[i] + at, (uint8_t *)w->prod);
         }
     }
     pqi_xof_squeeze(&w->x, w->sig, CTILDE);

@@ -65,7 +65,7 @@ static inline uint8_t *mask_of(sign_tmp *w, unsigned i)
 }
 
 /* skDecode (Algorithm 25), the check alone. */
-static inline bool key_is_sound(sign_tmp *w, const uint8_t *sk)
+PIECE bool key_is_sound(sign_tmp *w, const uint8_t *sk)
 {
     uint32_t bad = 0;
     for (unsigned n = 0; n < L + K; n++) {
@@ -99,7 +99,7 @@ static inline void make_y(sign_tmp *w, unsigned nonce)
 }
 
 /* Step 12: the rows are A * y, transformed. */
-static inline void multiply(sign_tmp *w, uint8_t *sig, const uint8_t *rho, unsigned kappa)
+PIECE void multiply(sign_tmp *w, uint8_t *sig, const uint8_t *rho, unsigned kappa)
 {
     for (unsigned i = 0; i < K; i++) {
         memset(row_at(w, sig, i), 0, ROW_LEN);
@@ -113,28 +113,29 @@ static inline void multiply(sign_tmp *w, uint8_t *sig, const uint8_t *rho, unsig
 }
 
 /* Steps 12 to 16: the rows are w; the commitment hash, the challenge. */
-static inline void make_challenge(sign_tmp *w, uint8_t *sig, const uint8_t *mu)
+PIECE void make_challenge(sign_tmp *w, uint8_t *sig, const uint8_t *mu)
 {
     pqi_shake256_start(&w->x);
     pqi_xof_absorb(&w->x, mu, PQI_MLDSA_MU);
+    uint8_t w1[PART];
     for (unsigned i = 0; i < K; i++) {
         pqi_mldsa_row_finish(row_at(w, sig, i), &w->p);
         for (unsigned at = 0; at < N; at += PART) {
-            uint8_t w1[PART];
             for (unsigned n = 0; n < PART; n++) {
                 int32_t w0;
                 w1[n] = (uint8_t)pqi_mldsa_decompose(&w0, w->p.c[at + n], GAMMA2);
             }
-            absorb_w1(&w->x, w1);
+            absorb_w1(&w->x, w1, w1);
         }
     }
+    pqi_wipe(w1, sizeof w1);
     pqi_xof_squeeze(&w->x, sig, CTILDE);
     PQI_PUBLIC(sig, CTILDE);
     pqi_mldsa_sample_ball(&w->c, &w->x, (uint8_t *)&w->p, sig, CTILDE, TAU);
 }
 
 /* Steps 18, 21 and the second half of 23 for one polynomial: the row becomes w - cs2, below q. */
-static inline bool low_bits_fit(sign_tmp *w, uint8_t *row, const uint8_t *s2)
+PIECE bool low_bits_fit(sign_tmp *w, uint8_t *row, const uint8_t *s2)
 {
     uint32_t bad = 0;
     (void)load_short(w->s.ext, s2);
@@ -168,7 +169,7 @@ static inline void load_t0(uint16_t ext[2 * N], const uint8_t *packed)
 }
 
 /* Steps 25 and 26 for one polynomial: its hints. Adds their number to *count. */
-static inline bool hints_fit(
+PIECE bool hints_fit(
     sign_tmp *w, uint32_t mask[N / 32], const uint8_t *row, const uint8_t *t0, uint32_t *count)
 {
     uint32_t bad = 0;
@@ -192,7 +193,7 @@ static inline bool hints_fit(
 _Static_assert(PQI_MLDSA_PART == 32, "a piece is a word of hints");
 
 /* The same for all. The first row of tmp comes first, for its memory takes the hints. */
-static inline bool make_hints(sign_tmp *w, uint8_t *sig, const uint8_t *sk)
+PIECE bool make_hints(sign_tmp *w, uint8_t *sig, const uint8_t *sk)
 {
     uint32_t mask[N / 32], count = 0, bad;
     for (unsigned n = 0; n < K; n++) {
@@ -209,7 +210,7 @@ static inline bool make_hints(sign_tmp *w, uint8_t *sig, const uint8_t *sk)
 }
 
 /* Steps 17, 20 and the first half of 23 for one polynomial: z, packed in the signature. */
-static inline bool response_fits(sign_tmp *w, uint8_t *z, const uint8_t *s1, unsigned nonce)
+PIECE bool response_fits(sign_tmp *w, uint8_t *z, const uint8_t *s1, unsigned nonce)
 {
     uint32_t bad = 0;
     (void)load_short(w->s.ext, s1);
@@ -248,7 +249,7 @@ static inline bool attempt(
 }
 
 /* HintBitPack (Algorithm 20). The hints are part of an accepted signature. */
-static inline void pack_hints(sign_tmp *w, uint8_t *h)
+PIECE void pack_hints(sign_tmp *w, uint8_t *h)
 {
     unsigned at = 0;
     PQI_PUBLIC(w->rows[0], MASKS_LEN);

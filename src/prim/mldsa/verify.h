@@ -18,6 +18,12 @@ typedef struct verify_tmp {
     pqi_mldsa_challenge terms;
 } verify_tmp;
 
+/* Room for mu until the first row. */
+static inline uint8_t *mu_room(verify_tmp *w)
+{
+    return w->w1;
+}
+
 /* Decodes and transforms z. False if a coefficient reaches gamma1 - beta (step 13). */
 static inline bool load_z(verify_tmp *w, const uint8_t *packed)
 {
@@ -77,7 +83,7 @@ static pqi_status verify_mu(const uint8_t *pk, const uint8_t *mu, const uint8_t 
             w->w1[n] = (uint8_t)pqi_mldsa_use_hint(w->hint[n], w->t.c[n], GAMMA2);
         }
         for (unsigned n = 0; n < N; n += PART) {
-            absorb_w1(&w->x, w->w1 + n);
+            absorb_w1(&w->x, w->w1 + n, w->w1 + n);
         }
     }
     pqi_xof_squeeze(&w->x, w->ctilde, CTILDE);

@@ -9,7 +9,7 @@ static pqi_status verify_pure(const uint8_t *pk, pqi_cspan ctx, const pqi_cspan 
 {
     const pqi_mldsa_frame frame = {1, 0, ctx};
     const pqi_cspan key = {pk, PK_LEN};
-    uint8_t mu[PQI_MLDSA_MU];
+    uint8_t *const mu = mu_room(tmp);
     if (sig.len != SIG_LEN) {
         return PQI_ERR_AUTH;
     }

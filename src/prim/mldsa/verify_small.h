@@ -11,7 +11,10 @@
 typedef struct verify_tmp {
     union {
         pqi_xof x;
-        int32_t prod[PART]; /* a piece of c t1 */
+        struct {
+            int32_t prod[PART]; /* a piece of c t1 */
+            uint8_t w1[PART];   /* and of w1 */
+        };
         uint8_t ctilde[CTILDE];
     };
     union {
@@ -23,8 +26,14 @@ typedef struct verify_tmp {
     pqi_xof h; /* hash of w1 */
 } verify_tmp;
 
+/* Room for mu until the first row. */
+static inline uint8_t *mu_room(verify_tmp *w)
+{
+    return w->row;
+}
+
 /* w->p = NTT(z[j]). False if a coefficient reaches gamma1 - beta (step 13). */
-static inline bool load_z(verify_tmp *w, const uint8_t *packed)
+PIECE bool load_z(verify_tmp *w, const uint8_t *packed)
 {
     uint32_t bad = 0;
     for (unsigned n = 0; n < N; n += 8, packed += Z_BITS) {
@@ -38,7 +47,7 @@ static inline bool load_z(verify_tmp *w, const uint8_t *packed)
 }
 
 /* One row of A z, below q, in w->row. */
-static inline bool multiply_row(verify_tmp *w, const uint8_t *rho, const uint8_t *z, unsigned i)
+PIECE bool multiply_row(verify_tmp *w, const uint8_t *rho, const uint8_t *z, unsigned i)
 {
     memset(w->row, 0, sizeof w->row);
     for (unsigned j = 0; j < L; j++) {
@@ -75,19 +84,18 @@ _Static_assert(TAU <= 60, "minus_ct1 relies on it");
 
 /* Steps 9 and 10 for the row in w->row, and the row into the hash. The hints of the polynomial stand
  * from h to `end`, rising. */
-static inline void use_hints(verify_tmp *w, const uint8_t *t1, const uint8_t *h, const uint8_t *end)
+PIECE void use_hints(verify_tmp *w, const uint8_t *t1, const uint8_t *h, const uint8_t *end)
 {
     load_t1(w->t1, t1);
     for (unsigned at = 0; at < N; at += PART) {
-        uint8_t w1[PART];
         pqi_mldsa_mul_wide_part(w->prod, &w->c, w->t1, at, PQI_MLDSA_BIAS_T1);
         for (unsigned n = 0; n < PART; n++) {
             uint32_t hint = h != end && *h == at + n;
             uint32_t r = minus_ct1(pqi_mldsa_row_get(w->row, at + n), w->prod[n]);
             h += hint;
-            w1[n] = (uint8_t)pqi_mldsa_use_hint(hint, r, GAMMA2);
+            w->w1[n] = (uint8_t)pqi_mldsa_use_hint(hint, r, GAMMA2);
         }
-        absorb_w1(&w->h, w1);
+        absorb_w1(&w->h, w->w1, w->w1);
     }
 }
 
