@@ -31,9 +31,12 @@ set(PQI_CORE_SOURCES
     src/prim/hkdf/hkdf.c
     src/suite/algs.c
     src/suite/algs_all.c
+    src/suite/algs_small.c
     src/suite/box.c
     src/suite/suite_0001.c
+    src/suite/suite_0001_small.c
     src/suite/suite_0002.c
+    src/suite/suite_0002_small.c
     src/suite/suite_0004.c
     src/suite/combine.c
     src/suite/policy.c
@@ -44,6 +47,7 @@ set(PQI_CORE_SOURCES
     src/suite/suite_0008.c
     src/suite/xwing.c
     src/suite/xwing_selftest.c
+    src/suite/suite_0004_small.c
     src/hal/provider.c
     src/hal/provider_soft.c
     src/hal/soft_core.c

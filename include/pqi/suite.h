@@ -40,6 +40,11 @@ PQI_API extern const pqi_suite pqi_suite_0006; /* LightSaber */
 PQI_API extern const pqi_suite pqi_suite_0007; /* Saber */
 PQI_API extern const pqi_suite pqi_suite_0008; /* FireSaber, SHA-384 */
 
+/* The same suites, byte for byte, over the small variants of kem.h. */
+PQI_API extern const pqi_suite pqi_suite_0001_small;
+PQI_API extern const pqi_suite pqi_suite_0002_small;
+PQI_API extern const pqi_suite pqi_suite_0004_small;
+
 /* What a program is built with. Everything below takes it by const pointer and looks algorithms up
  * here only, so a firmware links what it names. Arrays are borrowed for the life of the object. */
 typedef struct pqi_algs {
@@ -59,6 +64,10 @@ PQI_API const pqi_sig *pqi_algs_sig(const pqi_algs *a, int32_t id);
 
 /* All algorithms of the library over `classic`: fills *out. Naming it links everything. */
 PQI_API void pqi_algs_all(pqi_algs *out, const pqi_classic *classic);
+
+/* The same set with the small variants of kem.h and sig.h: what a device with 32 KB of memory names, or
+ * takes its own set from. A set may mix both kinds; ids and bytes are the same. */
+PQI_API void pqi_algs_small(pqi_algs *out, const pqi_classic *classic);
 
 /* ---- the hybrid box ---------------------------------------------------------------------- */
 

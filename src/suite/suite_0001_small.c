@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <pqi/suite.h>
+
+const pqi_suite pqi_suite_0001_small = {
+    .id = 0x0001u,
+    .name = "ML-KEM-512+X25519/AES-256-GCM/SHA-256",
+    .kem = &pqi_kem_ml_kem_512_small,
+    .aead = PQI_AEAD_AES_256_GCM,
+    .hash = PQI_HASH_SHA256,
+    .level = 1,
+    .bitmap = 0x01u,
+};
