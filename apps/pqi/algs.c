@@ -9,37 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST_ALGS    16u
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 void pqi_cli_algs(pqi_algs *out)
 {
     pqi_algs_all(out, &pqi_classic_openssl);
-}
-
-/* Puts the small variant, where there is one, in the place of each algorithm of the set. */
-static void use_small(pqi_algs *a)
-{
-    static const pqi_kem *const small_kems[] = {
-        &pqi_kem_ml_kem_512_small, &pqi_kem_ml_kem_768_small, &pqi_kem_ml_kem_1024_small};
-    static const pqi_sig *const small_sigs[] = {
-        &pqi_sig_ml_dsa_44_small, &pqi_sig_ml_dsa_65_small, &pqi_sig_ml_dsa_87_small};
-    static const pqi_kem *kems[MOST_ALGS];
-    static const pqi_sig *sigs[MOST_ALGS];
-    for (size_t i = 0; i < a->n_kems; i++) {
-        kems[i] = a->kems[i];
-        for (size_t k = 0; k < COUNT(small_kems); k++) {
-            kems[i] = small_kems[k]->id == kems[i]->id ? small_kems[k] : kems[i];
-        }
-    }
-    for (size_t i = 0; i < a->n_sigs; i++) {
-        sigs[i] = a->sigs[i];
-        for (size_t k = 0; k < COUNT(small_sigs); k++) {
-            sigs[i] = small_sigs[k]->id == sigs[i]->id ? small_sigs[k] : sigs[i];
-        }
-    }
-    a->kems = kems;
-    a->sigs = sigs;
 }
 
 pqi_cli_exit pqi_cli_algs_of(pqi_algs *out, const char *backend, bool small)
@@ -53,9 +25,10 @@ pqi_cli_exit pqi_cli_algs_of(pqi_algs *out, const char *backend, bool small)
         return pqi_cli_fail(
             PQI_CLI_USAGE, "--backend " PQI_CLI_BACKENDS, "unknown backend \"%.40s\"", backend);
     }
-    pqi_algs_all(out, classic);
-    if (small && out->n_kems <= MOST_ALGS && out->n_sigs <= MOST_ALGS) {
-        use_small(out);
+    if (small) {
+        pqi_algs_small(out, classic);
+    } else {
+        pqi_algs_all(out, classic);
     }
     return PQI_CLI_OK;
 }

@@ -3,8 +3,8 @@
 #include <pqi/suite.h>
 
 static const pqi_suite *const suites[] = {&pqi_suite_0001, &pqi_suite_0002, &pqi_suite_0004};
-static const pqi_kem *const kems[] = {
-    &pqi_kem_ml_kem_512, &pqi_kem_ml_kem_768, &pqi_kem_ml_kem_1024};
+static const pqi_kem *const kems[] = {&pqi_kem_ml_kem_512, &pqi_kem_ml_kem_768,
+    &pqi_kem_ml_kem_1024, &pqi_kem_lightsaber, &pqi_kem_saber, &pqi_kem_firesaber};
 static const pqi_sig *const sigs[] = {&pqi_sig_ml_dsa_44, &pqi_sig_ml_dsa_65, &pqi_sig_ml_dsa_87,
     &pqi_sig_falcon_512, &pqi_sig_falcon_1024};
 

@@ -12,7 +12,8 @@ run 0 selftest && [ ! -s "$err" ] && tail -n 1 "$out" | grep -q '^[0-9]* items, 
     ! grep -q 'FAILED' "$out"
 result $? "selftest passes"
 for name in SHA3-256 SHAKE128 SHA-256 HMAC-SHA-256 HKDF-SHA-256 X25519 Ed25519 AES-256-GCM \
-    ChaCha20-Poly1305 ML-KEM-512 ML-KEM-768 ML-KEM-1024 ML-DSA-44 ML-DSA-65 ML-DSA-87 X-Wing; do
+    ChaCha20-Poly1305 ML-KEM-512 ML-KEM-768 ML-KEM-1024 ML-DSA-44 ML-DSA-65 ML-DSA-87 X-Wing \
+    LightSaber Saber FireSaber Falcon-512 Falcon-1024; do
     grep -q "^$name  *passed$" "$out"
     result $? "selftest covers $name"
 done

@@ -92,14 +92,21 @@ refused 1 "a header alone"
 gzip -c "$tmp/own.json" >"$tmp/whole.gz"
 run 0 vectors "$tmp/whole.gz" && [ "$(last)" = "2 passed, 0 failed, 1 skipped" ]
 result $? "a gzip file"
+damaged() { # NAME: as refused, for what is wrong with the gzip form and not with its content
+    run 1 vectors "$tmp/x.json" && [ "$(last)" = "0 passed, 1 failed, 0 skipped" ] &&
+        grep -q "^pqi: .*x.json is damaged gzip" "$err"
+    result $? "$1"
+}
 head -c 100 "$tmp/whole.gz" >"$tmp/x.json"
-refused 1 "gzip cut short"
+damaged "gzip cut short"
+head -c -4 "$tmp/whole.gz" >"$tmp/x.json"
+damaged "gzip without its length"
 python3 "$top/tests/cli/damage.py" "$tmp/whole.gz" "$tmp/x.json"
-refused 1 "gzip with one bit changed"
+damaged "gzip with one bit changed"
 cat "$tmp/whole.gz" "$tmp/own.json" >"$tmp/x.json"
-refused 1 "gzip with something behind it"
+damaged "gzip with something behind it"
 printf '\037\213' >"$tmp/x.json"
-refused 1 "gzip of two bytes"
+damaged "gzip of two bytes"
 rm "$tmp/x.json"
 refused 3 "a file that is not there"
 echo '{"algorithm":"SLH-DSA","mode":"keyGen","revision":"FIPS205","testGroups":[{"tests":[{"tcId":1}]}]}' \
