@@ -16,9 +16,9 @@ typedef struct chapoly {
     uint32_t s[16];     /* the state of section 2.3, the counter in s[12] */
     uint32_t x[16];     /* working copy */
     uint8_t stream[64]; /* key stream */
-    uint32_t h[5],
-        r[8];        /* Poly1305: sum; 5/4 of the words of its key (the first unused), the key */
-    uint32_t pad[4]; /* s of section 2.5 */
+    uint32_t h[5];      /* Poly1305's sum */
+    uint32_t r[8];      /* 5/4 of the words of its key (the first unused), then the key */
+    uint32_t pad[4];    /* s of section 2.5 */
     uint8_t block[16];
 } chapoly;
 

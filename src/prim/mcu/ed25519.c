@@ -29,26 +29,26 @@ typedef struct work {
     uint8_t hash[64];
 } work;
 
-/* RFC 8032 section 5.1: d, 2 d, a square root of -1, B, and the order L of B. clang-format off */
+/* clang-format off */
+/* RFC 8032 section 5.1: d, 2 d, a square root of -1, B, and the order L of B. */
 static const pqi_fe D = {
     0x135978a3, 0x75eb4dca, 0x4141d8ab, 0x00700a4d, 0x7779e898, 0x8cc74079, 0x2b6ffe73, 0x52036cee};
 static const pqi_fe D2 = {
     0x26b2f159, 0xebd69b94, 0x8283b156, 0x00e0149a, 0xeef3d130, 0x198e80f2, 0x56dffce7, 0x2406d9dc};
 static const pqi_fe SQRT_M1 = {
     0x4a0ea0b0, 0xc4ee1b27, 0xad2fe478, 0x2f431806, 0x3dfbd7a7, 0x2b4d0099, 0x4fc1df0b, 0x2b832480};
-static const point B = {{0x8f25d51a, 0xc9562d60, 0x9525a7b2, 0x692cc760, 0xfdd6dc5c, 0xc0a4e231,
-                            0xcd6e53fe, 0x216936d3},
-    {0x66666658, 0x66666666, 0x66666666, 0x66666666, 0x66666666, 0x66666666, 0x66666666,
-        0x66666666},
+static const point B = {
+    {0x8f25d51a, 0xc9562d60, 0x9525a7b2, 0x692cc760, 0xfdd6dc5c, 0xc0a4e231, 0xcd6e53fe, 0x216936d3},
+    {0x66666658, 0x66666666, 0x66666666, 0x66666666, 0x66666666, 0x66666666, 0x66666666, 0x66666666},
     {1},
-    {0xa5b7dda3, 0x6dde8ab3, 0x775152f5, 0x20f09f80, 0x64abe37d, 0x66ea4e8e, 0xd78b7665,
-        0x67875f0f}};
+    {0xa5b7dda3, 0x6dde8ab3, 0x775152f5, 0x20f09f80, 0x64abe37d, 0x66ea4e8e, 0xd78b7665, 0x67875f0f}};
 static const uint32_t L[8] = {0x5cf5d3ed, 0x5812631a, 0xa2f79cd6, 0x14def9de, 0, 0, 0, 0x10000000};
 /* clang-format on */
 
 /* ---- points ------------------------------------------------------------------------------ */
 
-/* r = p + q, RFC 8032 section 5.1.4; r may be p or q, which may be the same. Its names: */
+/* r = p + q, RFC 8032 section 5.1.4; r may be p or q, and p may be q. The comments give
+ * its names. */
 static void add(work *w, point *r, const point *p, const point *q)
 {
     uint32_t *a = w->f[0], *b = w->f[1], *c = w->f[2], *d = w->f[3], *e = w->f[4];

@@ -4,7 +4,7 @@
  * Implementation notes. A block of GHASH is a 128-bit big-endian number: the coefficient of x^i is
  * bit 127 - i. Carry-less products are made of 32 x 32 -> 32 bit integer products, whose time is
  * constant on all Cortex-M: the operands are split into four, each with every fourth bit, so that no
- * carry reaches a bit that is kept (T. Pornin, "Constant-Time Mul"). The upper half of a product is
+ * carry reaches a bit that is kept (a technique published by T. Pornin). The upper half of a product is
  * the lower half of the product of the reversed operands, reversed. */
 #include "prim/mcu/aead.h"
 #include "prim/mcu/aes.h"
@@ -153,7 +153,7 @@ static void counters(gcm *g, const uint8_t *nonce, uint32_t n)
 static void set_hash_key(gcm *g)
 {
     uint32_t *y = g->y;
-    uint32_t out = 0u - (y[3] >> 31);
+    uint32_t out = pqi_ct_barrier_u32(0u - (y[3] >> 31));
     for (size_t i = 3; i > 0; i--) {
         y[i] = y[i] << 1 | y[i - 1] >> 31;
     }

@@ -8,11 +8,14 @@
 
 #define PQI_MD_BLOCK_MAX 128u
 
+typedef union pqi_md_words {
+    uint32_t w32[8];
+    uint64_t w64[8];
+} pqi_md_words;
+
 typedef struct pqi_md_ctx {
-    union {
-        uint32_t w32[8];
-        uint64_t w64[8];
-    } h; /* the chaining value */
+    pqi_md_words h; /* the chaining value */
+    pqi_md_words s; /* the working variables a to h; here, so that they are wiped once */
     union {
         uint8_t b[PQI_MD_BLOCK_MAX]; /* bytes until a block is full */
         uint32_t w32[64];            /* then its message schedule, whole */
