@@ -15,11 +15,13 @@
  *                                              : pqi_mcu_chacha_seal(k, aad, in, out);
  *     }
  *
- * Contracts are those of pqi_classic. All functions are thread-safe, take no checked pointers beyond
- * what stands there, and wipe what they leave on the stack. Time and addresses depend on lengths
- * only, also on cores with an early-ending multiplication (src/prim/mcu/README.md); a refused tag or
- * all-zero shared secret is an answer and public. Peak of stack on a Cortex-M4, gcc -Os, bytes:
- * STACK_TABLE */
+ * Contracts are those of pqi_classic: arguments are checked by the caller, but for the lengths of an
+ * AEAD. All functions are thread-safe and wipe what they leave on the stack. Time and addresses depend
+ * on lengths only, also on cores whose long multiplication ends early (src/prim/mcu/README.md); that a
+ * tag is refused or a shared secret all zero is an answer and public.
+ *
+ * Stack on a Cortex-M4, gcc -Os, bytes: GCM 1,080, CCM 904, ChaCha20-Poly1305 596, SHA-256 540, HKDF
+ * 1,092, X25519 476, Ed25519 1,572. */
 #ifndef PQI_CLASSIC_MCU_H
 #define PQI_CLASSIC_MCU_H
 
