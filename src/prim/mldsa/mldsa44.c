@@ -5,6 +5,9 @@
 #include "prim/mldsa/sign.h"
 #include "prim/mldsa/verify.h"
 
+#include "prim/mldsa/sign_pure.h"
+#include "prim/mldsa/verify_pure.h"
+
 _Static_assert(PK_LEN == 1312 && SK_LEN == 2560 && SIG_LEN == 2420, "FIPS 204 Table 2");
 
 static const pqi_mldsa_impl impl = {sign_mu, verify_mu};

@@ -5,6 +5,9 @@
 #include "prim/mldsa/sign_small.h"
 #include "prim/mldsa/verify_small.h"
 
+#include "prim/mldsa/sign_pure.h"
+#include "prim/mldsa/verify_pure.h"
+
 _Static_assert(PK_LEN == 1952 && SK_LEN == 4032 && SIG_LEN == 3309, "FIPS 204 Table 2");
 
 /* sig.h gives the sizes of the layouts. */

@@ -235,6 +235,4 @@ out:
     return st;
 }
 
-#include "prim/mldsa/sign_pure.h"
-
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The pure interface over sign_mu() of sign.h or sign_small.h, which includes this. */
+ * The pure interface over sign_mu() of sign.h or sign_small.h, which stands before this. */
 #ifndef PQI_PRIM_MLDSA_SIGN_PURE_H
 #define PQI_PRIM_MLDSA_SIGN_PURE_H
 

@@ -300,6 +300,4 @@ out:
     return st;
 }
 
-#include "prim/mldsa/sign_pure.h"
-
 #endif

@@ -95,6 +95,4 @@ out:
     return st;
 }
 
-#include "prim/mldsa/verify_pure.h"
-
 #endif

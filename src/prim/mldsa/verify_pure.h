@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The pure interface over verify_mu() of verify.h or verify_small.h, which includes this. */
+ * The pure interface over verify_mu() of verify.h or verify_small.h, which stands before this. */
 #ifndef PQI_PRIM_MLDSA_VERIFY_PURE_H
 #define PQI_PRIM_MLDSA_VERIFY_PURE_H
 

@@ -127,6 +127,4 @@ out:
     return st;
 }
 
-#include "prim/mldsa/verify_pure.h"
-
 #endif
