@@ -74,6 +74,7 @@ static void bound_of_z_is_checked(void **state)
     assert_in_range(over, 4, 23);
 }
 
+#if PQI_MLDSA_LEVEL == 44
 /* Every signing fails with t0 at the ends of its range, where ML-DSA-44 wants some 110 hints of the 80 it
  * allows: the descriptor itself, below the front door, leaves nothing of its attempts in the signature. */
 static void failed_signature_is_zero(void **state)
@@ -83,9 +84,6 @@ static void failed_signature_is_zero(void **state)
     static const uint8_t seed[32] = {12}, none[SIG_LEN];
     uint32_t bits = 1;
     unsigned failed = 0;
-    if (PQI_MLDSA_LEVEL != 44) {
-        skip();
-    }
     assert_int_equal(pqi_sig_keygen(&SMALL, (pqi_span){pk, PK_LEN}, (pqi_span){sk, SK_LEN},
                          (pqi_cspan){seed, 32}, (pqi_span){tmp.b, sizeof tmp.b}),
         PQI_OK);
@@ -110,3 +108,6 @@ static void failed_signature_is_zero(void **state)
 }
 
 PQI_TEST_MAIN(cmocka_unit_test(bound_of_z_is_checked), cmocka_unit_test(failed_signature_is_zero))
+#else
+PQI_TEST_MAIN(cmocka_unit_test(bound_of_z_is_checked))
+#endif

@@ -25,7 +25,8 @@
 #endif
 
 /* Swaps the bits that `mask` selects with those n places above them. */
-static inline __attribute__((always_inline)) uint32_t pqi_keccak_swap(uint32_t x, uint32_t mask, unsigned n)
+static inline __attribute__((always_inline)) uint32_t pqi_keccak_swap(
+    uint32_t x, uint32_t mask, unsigned n)
 {
     uint32_t t = (x ^ (x >> n)) & mask;
     return x ^ t ^ (t << n);

@@ -85,4 +85,53 @@ static inline void absorb_w1(pqi_xof *x, const uint8_t w1[PART], uint8_t packed[
     pqi_xof_absorb(x, packed, (size_t)PART / 8 * W1_BITS);
 }
 
+/* The pure interface (Algorithms 2 and 3 after their checks) over sign_mu() and verify_mu() of one level
+ * and variant, and its descriptor. */
+#define PQI_MLDSA_DESCRIPTOR(sym, text, wire_id, category, keygen_size, sign_size, verify_size)    \
+    static pqi_status sign_pure(uint8_t *sig, size_t *sig_len, const uint8_t *sk, pqi_cspan ctx,   \
+        const pqi_cspan *parts, size_t n_parts, const uint8_t *rnd, void *tmp)                     \
+    {                                                                                              \
+        const pqi_mldsa_frame frame = {1, 0, ctx};                                                 \
+        uint8_t mu[PQI_MLDSA_MU];                                                                  \
+        pqi_mldsa_make_mu(mu, tmp, sk + SK_TR, &frame, parts, n_parts);                            \
+        pqi_status st = sign_mu(sig, sk, mu, rnd, tmp);                                            \
+        *sig_len = st == PQI_OK ? SIG_LEN : 0;                                                     \
+        pqi_wipe(mu, sizeof mu);                                                                   \
+        return st;                                                                                 \
+    }                                                                                              \
+    static pqi_status verify_pure(const uint8_t *pk, pqi_cspan ctx, const pqi_cspan *parts,        \
+        size_t n_parts, pqi_cspan sig, void *tmp)                                                  \
+    {                                                                                              \
+        const pqi_mldsa_frame frame = {1, 0, ctx};                                                 \
+        const pqi_cspan key = {pk, PK_LEN};                                                        \
+        uint8_t *const mu = mu_room(tmp);                                                          \
+        if (sig.len != SIG_LEN) {                                                                  \
+            return PQI_ERR_AUTH;                                                                   \
+        }                                                                                          \
+        pqi_mldsa_make_mu_pk(mu, tmp, key, &frame, parts, n_parts);                                \
+        return verify_mu(pk, mu, sig.ptr, tmp);                                                    \
+    }                                                                                              \
+    static const pqi_mldsa_impl impl = {sign_mu, verify_mu};                                       \
+    const pqi_sig sym = {                                                                          \
+        .name = (text),                                                                            \
+        .id = (wire_id),                                                                           \
+        .level = (category),                                                                       \
+        .flags = 0,                                                                                \
+        .pk_len = PK_LEN,                                                                          \
+        .sk_len = SK_LEN,                                                                          \
+        .seed_len = SEED_LEN,                                                                      \
+        .rnd_len = RND_LEN,                                                                        \
+        .sig_len = SIG_LEN,                                                                        \
+        .keygen_tmp = (keygen_size),                                                               \
+        .sign_tmp = (sign_size),                                                                   \
+        .verify_tmp = (verify_size),                                                               \
+        .impl = &impl,                                                                             \
+        .keygen = keygen,                                                                          \
+        .sign = sign_pure,                                                                         \
+        .verify = verify_pure,                                                                     \
+    };                                                                                             \
+    _Static_assert(sizeof(keygen_tmp) == (keygen_size) && sizeof(sign_tmp) == (sign_size) &&       \
+                       sizeof(verify_tmp) == (verify_size),                                        \
+        "the sizes are those of the layouts")
+
 #endif
