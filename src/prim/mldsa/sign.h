@@ -31,9 +31,11 @@ typedef struct sign_tmp {
         pqi_mldsa_poly y[L]; /* transformed */
         int32_t t0[2 * N];   /* extended for mul_wide */
     } u;
-    pqi_mldsa_poly w;                   /* one row */
+    union {
+        pqi_mldsa_poly w; /* one row */
+        int32_t prod[N];  /* a product by c */
+    };
     int32_t w0[K][N];                   /* LowBits(w), later minus cs2 */
-    int32_t prod[N];                    /* a product by c */
     uint8_t w1[K][N];                   /* HighBits(w), later the hints */
     uint8_t s1[L][2 * N], s2[K][2 * N]; /* extended for mul_eta */
     uint8_t sig[SIG_LEN];
