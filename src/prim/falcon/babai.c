@@ -61,8 +61,10 @@ static void make_place(place *p, int32_t start, uint32_t shift)
     p->rest = 0;
     shift += (uint32_t)start;
     for (uint32_t i = 0; i < WINDOW; i++) {
-        uint32_t d = shift - 31 * i;
-        p->hit[i] = 0u - (((d - 31) & ~d) >> 31); /* 0 <= d < 31 */
+        /* The barrier keeps d from becoming the loop's counter. */
+        uint32_t d = pqi_ct_barrier_u32(shift) - 31 * i;
+        uint32_t in = pqi_ct_barrier_u32((d - 31) & ~d); /* 0 <= d < 31 */
+        p->hit[i] = pqi_ct_barrier_u32(0u - (in >> 31));
         p->rest |= d & p->hit[i];
     }
 }
