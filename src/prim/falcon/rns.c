@@ -234,15 +234,15 @@ static inline uint32_t word_mod(uint32_t w, uint32_t p)
     return pqi_rns_sub(w, p, p);
 }
 
-/* Horner's rule on len words of one coefficient; up is R 2^31 mod p. */
+/* Horner's rule on len words of one coefficient; up is R 2^31 mod p. A residue and a word together
+ * are below 2^32, which multiplication takes. */
 static uint32_t mod_unsigned(const uint32_t *x, size_t len, size_t m, uint32_t up, const pqi_rns *r)
 {
     uint32_t p = r->p, acc = 0;
-    for (size_t i = len; i-- != 0;) {
-        acc = pqi_rns_mul(acc, up, p, r->neg_inv);
-        acc = pqi_rns_add(acc, word_mod(x[i * m], p), p);
+    for (size_t i = len - 1; i != 0; i--) {
+        acc = pqi_rns_mul(acc + x[i * m], up, p, r->neg_inv);
     }
-    return acc;
+    return pqi_rns_add(acc, word_mod(x[0], p), p);
 }
 
 /* R 2^31 mod p. */
@@ -262,16 +262,16 @@ void pqi_rns_reduce(uint32_t *out, const uint32_t *x, size_t len, size_t m, cons
     for (size_t j = 0; j < m; j++) {
         out[j] = 0;
     }
-    for (size_t i = len; i-- != 0;) {
+    for (size_t i = len - 1; i != 0; i--) { /* as mod_unsigned() */
         const uint32_t *w = x + i * m;
         for (size_t j = 0; j < m; j++) {
-            uint32_t acc = pqi_rns_mul(out[j], up, p, ni);
-            out[j] = pqi_rns_add(acc, word_mod(w[j], p), p);
+            out[j] = pqi_rns_mul(out[j] + w[j], up, p, ni);
         }
     }
     const uint32_t *w = x + (len - 1) * m;
     for (size_t j = 0; j < m; j++) {
-        out[j] = pqi_rns_sub(out[j], top & (0u - (w[j] >> 30)), p);
+        uint32_t v = pqi_rns_add(out[j], word_mod(x[j], p), p);
+        out[j] = pqi_rns_sub(v, top & (0u - (w[j] >> 30)), p);
     }
 }
 

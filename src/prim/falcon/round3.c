@@ -11,9 +11,11 @@
 #include "ct/secret.h"
 #include "prim/falcon/fpr.h"
 #include "prim/falcon/roots.h"
+#include <pqi/wipe.h>
 
 #define TOP_WORDS 10u
 #define STEP      25
+#define MAX_M     ((size_t)1 << PQI_ROUND3_LOGM)
 
 typedef struct complex {
     fpr re, im;
@@ -146,27 +148,37 @@ static uint32_t round_all(int32_t *k, const fpr *x, size_t m, int32_t down)
     return 0u - (uint32_t)outside;
 }
 
-/* out = k f of small + 1 words, |k| < 2^31. */
+/* out = k f of small + 1 words, |k| < 2^31, m <= 16. */
 static void product(uint32_t *out, const int32_t *k, const uint32_t *f, size_t small, size_t m)
 {
-    for (size_t i = 0; i < m; i++) {
-        int64_t carry = 0;
-        for (size_t w = 0; w < small; w++) {
-            const uint32_t *row = f + w * m;
-            /* The sign bit of the top word counts negative. */
-            uint32_t flip = w == small - 1 ? 0x40000000u : 0;
-            int64_t low = carry, high = 0;
+    int64_t factor[2 * MAX_M], v[MAX_M], carry[MAX_M] = {0};
+    for (size_t i = 0; i < m; i++) { /* x^m = -1 */
+        factor[i] = -k[i];
+        factor[m + i] = k[i];
+    }
+    for (size_t w = 0; w < small; w++) {
+        /* The sign bit of the top word counts negative. */
+        uint32_t flip = w == small - 1 ? 0x40000000u : 0;
+        for (size_t j = 0; j < m; j++) {
+            v[j] = (int64_t)(int32_t)((f[w * m + j] ^ flip) - flip);
+        }
+        for (size_t i = 0; i < m; i++) {
+            int64_t low = carry[i], high = 0;
             for (size_t j = 0; j < m; j++) {
-                int64_t v = (int64_t)(int32_t)((row[j] ^ flip) - flip);
-                v *= j <= i ? k[i - j] : -k[m + i - j];
-                low += v & PQI_WORD_MASK;
-                high += v >> 31;
+                int64_t t = v[j] * factor[m + i - j];
+                low += t & PQI_WORD_MASK;
+                high += t >> 31;
             }
             out[w * m + i] = (uint32_t)low & PQI_WORD_MASK;
-            carry = high + (low >> 31);
+            carry[i] = high + (low >> 31);
         }
-        out[small * m + i] = (uint32_t)carry & PQI_WORD_MASK;
     }
+    for (size_t i = 0; i < m; i++) {
+        out[small * m + i] = (uint32_t)carry[i] & PQI_WORD_MASK;
+    }
+    pqi_wipe(factor, sizeof factor);
+    pqi_wipe(v, sizeof v);
+    pqi_wipe(carry, sizeof carry);
 }
 
 static void extend_sign(uint32_t *x, size_t from, size_t to, size_t m)
