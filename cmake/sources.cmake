@@ -94,6 +94,7 @@ set(PQI_CORE_SOURCES
     src/prim/falcon/modq.c
     src/prim/falcon/ntru.c
     src/prim/falcon/rns.c
+    src/prim/falcon/steps.c
     src/prim/falcon/verify.c
     src/prim/mcu/absent.c
     src/prim/mcu/aes.c

@@ -105,8 +105,11 @@ static void one_operand(uint64_t x)
     SAME("half", bits_of(fpr_half(a)), as_bits(d / 2), x, x);
     SAME("root", bits_of(fpr_sqrt(fpr_const(x & ~SIGN))), as_bits(sqrt(fabs(d))), x, x);
     SAME("floor", fpr_floor(a), (int64_t)floor(d), x, x);
+    SAME("fixed", fpr_fixed(a, 1), (int64_t)(2 * d), x, x);
     SAME("truncation", fpr_trunc(a), (int64_t)d, x, x);
     SAME("fixed point", fpr_p63(fpr_const(as_bits(part))), (uint64_t)(part * 0x1p63), x, x);
+    SAME("signed fixed point", fpr_fixed(fpr_const(as_bits(-part)), 63), (int64_t)(-part * 0x1p63),
+        x, x);
     SAME("fixed point below 0", fpr_p63(fpr_const(as_bits(-part))), 0u, x, x);
 }
 
@@ -137,7 +140,7 @@ static void edges(void **state)
             continue; /* outside of what fpr.h promises */
         }
         two_operands(bx, by);
-        if (fabs(x) < 0x1p62) {
+        if (fabs(x) < 0x1p61) {
             one_operand(bx);
         }
     }

@@ -21,25 +21,12 @@
 #define SMALL_SHIFT 55
 #define HASH_SHIFT  48
 
-/* floor(a * b / 2^64) */
-static inline int64_t mul_high(int64_t a, int64_t b)
-{
-#if defined(__SIZEOF_INT128__)
-    return (int64_t)((pqi_falcon_i128)a * b >> 64);
-#else
-    uint64_t ua = (uint64_t)a, ub = (uint64_t)b;
-    uint64_t high = falcon_mulhi(ua, ub);
-    high -= ub & (0 - (ua >> 63));
-    return (int64_t)(high - (ua & (0 - (ub >> 63))));
-#endif
-}
-
 /* x and y become (x + y w) / 2 and (x - y w) / 2. */
 static inline void butterfly(int64_t *re, int64_t *im, unsigned step, int64_t wr, int64_t wi)
 {
     int64_t yr = re[step], yi = im[step], xr = re[0] >> 1, xi = im[0] >> 1;
-    int64_t vr = mul_high(yr, wr) - mul_high(yi, wi);
-    int64_t vi = mul_high(yr, wi) + mul_high(yi, wr);
+    int64_t vr = falcon_smulhi(yr, wr) - falcon_smulhi(yi, wi);
+    int64_t vi = falcon_smulhi(yr, wi) + falcon_smulhi(yi, wr);
     re[0] = xr + vr;
     im[0] = xi + vi;
     re[step] = xr - vr;

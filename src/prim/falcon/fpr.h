@@ -11,10 +11,12 @@
  *   fpr_add sub mul div sqrt neg half     as in IEEE 754
  *   fpr_scaled(i, e)    i * 2^e, |i| < 2^63, rounded; -1000 < e < 900
  *   fpr_of(i)           i
- *   fpr_floor, fpr_trunc  towards minus infinity, towards zero; |x| < 2^62
+ *   fpr_fixed(x, e)     x * 2^e towards zero, e >= 0; the result is below 2^63
+ *   fpr_trunc(x)        fpr_fixed(x, 0)
+ *   fpr_floor(x)        towards minus infinity, |x| < 2^62
  *   fpr_p63(x)          trunc(x * 2^63), 0 if x < 0; x < 1
  *   fpr_const(bits)     the number with these bits; fpr_bits(x) the other way
- *   fpr_word(p)         the int64_t that fft.h left at p */
+ *   fpr_word(p), fpr_set_word(p, v)   an int64_t in the place of a number */
 #ifndef PQI_PRIM_FALCON_FPR_H
 #define PQI_PRIM_FALCON_FPR_H
 

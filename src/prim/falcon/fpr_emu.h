@@ -32,6 +32,11 @@ static inline int64_t fpr_word(const fpr *p)
     return (int64_t)*p;
 }
 
+static inline void fpr_set_word(fpr *p, int64_t v)
+{
+    *p = (uint64_t)v;
+}
+
 /* 1 if x != 0. */
 static inline uint64_t fpr_some(uint64_t x)
 {
@@ -180,10 +185,15 @@ static inline uint64_t fpr_magnitude(fpr x, unsigned shift)
     return falcon_shr(m, down & 63u);
 }
 
-static inline int64_t fpr_trunc(fpr x)
+static inline int64_t fpr_fixed(fpr x, int e)
 {
     uint64_t sign = 0 - (x >> 63);
-    return (int64_t)((fpr_magnitude(x, 0) ^ sign) - sign);
+    return (int64_t)((fpr_magnitude(x, (unsigned)e) ^ sign) - sign);
+}
+
+static inline int64_t fpr_trunc(fpr x)
+{
+    return fpr_fixed(x, 0);
 }
 
 static inline int64_t fpr_floor(fpr x)

@@ -43,6 +43,11 @@ static inline int64_t fpr_word(const fpr *p)
     return v;
 }
 
+static inline void fpr_set_word(fpr *p, int64_t v)
+{
+    __builtin_memcpy(p, &v, sizeof v);
+}
+
 static inline fpr fpr_add(fpr x, fpr y)
 {
     return x + y;
@@ -91,6 +96,11 @@ static inline fpr fpr_scaled(int64_t i, int e)
 static inline int64_t fpr_trunc(fpr x)
 {
     return (int64_t)x;
+}
+
+static inline int64_t fpr_fixed(fpr x, int e)
+{
+    return (int64_t)(x * fpr_const((uint64_t)(1023 + e) << 52));
 }
 
 static inline int64_t fpr_floor(fpr x)

@@ -26,18 +26,18 @@
 #include "base/mem.h"
 #include "prim/falcon/fft.h"
 #include "prim/falcon/fpr.h"
-#include "prim/falcon/roots.h"
 #include "prim/falcon/sample.h"
 #include "prim/falcon/sampler.h"
+#include "prim/falcon/steps.h"
 
 /* Marks the functions that divide; see sample_native.c. */
 #if !defined(FPR_DIVIDES)
 #define FPR_DIVIDES
 #endif
 
-#define FPR_SQRT_HALF fpr_const(0x3FE6A09E667F3BCDu)
-#define FPR_Q_SQUARED fpr_const(0x41A200C002000000u) /* 12289^2 = 151019521 */
-#define FPR_INV_Q     fpr_const(0x3F1554E39097A782u)
+/* 1 and q^2 = 151019521 */
+#define FPR_ONE       fpr_const(0x3FF0000000000000u)
+#define FPR_Q_SQUARED fpr_const(0x41A200C002000000u)
 
 typedef struct cplx {
     fpr re, im;
@@ -48,17 +48,6 @@ static inline cplx cplx_add(cplx a, cplx b)
     return (cplx){fpr_add(a.re, b.re), fpr_add(a.im, b.im)};
 }
 
-static inline cplx cplx_sub(cplx a, cplx b)
-{
-    return (cplx){fpr_sub(a.re, b.re), fpr_sub(a.im, b.im)};
-}
-
-static inline cplx cplx_mul(cplx a, cplx b)
-{
-    return (cplx){fpr_sub(fpr_mul(a.re, b.re), fpr_mul(a.im, b.im)),
-        fpr_add(fpr_mul(a.re, b.im), fpr_mul(a.im, b.re))};
-}
-
 /* a times the conjugate of b. */
 static inline cplx cplx_mul_conj(cplx a, cplx b)
 {
@@ -66,41 +55,9 @@ static inline cplx cplx_mul_conj(cplx a, cplx b)
         fpr_sub(fpr_mul(a.im, b.re), fpr_mul(a.re, b.im))};
 }
 
-static inline cplx cplx_scale(cplx a, fpr s)
-{
-    return (cplx){fpr_mul(a.re, s), fpr_mul(a.im, s)};
-}
-
-static inline cplx cplx_half(cplx a)
-{
-    return (cplx){fpr_half(a.re), fpr_half(a.im)};
-}
-
-static inline cplx cplx_times_i(cplx a)
-{
-    return (cplx){fpr_neg(a.im), a.re};
-}
-
 static inline fpr cplx_norm(cplx a)
 {
     return fpr_add(fpr_sqr(a.re), fpr_sqr(a.im));
-}
-
-/* Value number j of a polynomial of which a holds h values. */
-static inline cplx get(const fpr *a, size_t h, size_t j)
-{
-    return (cplx){a[j], a[h + j]};
-}
-
-static inline void put(fpr *a, size_t h, size_t j, cplx v)
-{
-    a[j] = v.re;
-    a[h + j] = v.im;
-}
-
-static inline cplx root(size_t k)
-{
-    return (cplx){fpr_const(pqi_falcon_root_re[k]), fpr_const(pqi_falcon_root_im[k])};
 }
 
 /* Walking the tree: it samples where t is given, it reads the nodes where `tree` is, else it
@@ -108,13 +65,14 @@ static inline cplx root(size_t k)
 typedef struct walk {
     pqi_falcon_prng *prng;
     size_t n;
-    fpr *t, *gram, *out;
+    int64_t *t;
+    fpr *gram, *out;
     const fpr *tree;
     fpr inv_sigma, sigma_min;
     int16_t *z; /* where samples go */
 } walk;
 
-static inline fpr *pair_of(const walk *k, size_t m)
+static inline int64_t *pair_of(const walk *k, size_t m)
 {
     return k->t + 2 * k->n - 4 * m;
 }
@@ -124,84 +82,16 @@ static inline fpr *node_of(const walk *k, size_t m)
     return k->gram + k->n - 2 * m;
 }
 
-/* From d at d[0..2h) to f0 at d[0..h), l at d[h..2h) and d11. */
+/* From d at d[0..2h) to f0 at d[0..h), l at d[h..2h) in the form of steps.h, and d11. |l| < 1, because
+ * the matrix is positive definite. */
 FPR_DIVIDES static void decompose(fpr *restrict d, fpr *restrict d11, size_t h)
 {
     for (size_t j = 0; j < h; j++) {
         fpr a = d[j], b = d[h + j];
         fpr f0 = fpr_half(fpr_add(a, b)), r = fpr_half(fpr_sub(a, b)), l = fpr_div(r, f0);
         d[j] = f0;
-        d[h + j] = l;
+        fpr_set_word(&d[h + j], fpr_fixed(l, 63));
         d11[j] = fpr_sub(f0, fpr_mul(r, l));
-    }
-}
-
-/* f of h values to f0 and f1 of h/2 values each at out, h >= 2. */
-static inline void split_some(fpr *restrict out, const fpr *restrict f, size_t h, size_t u, cplx w)
-{
-    size_t q = h / 2;
-    cplx a = get(f, h, u), b = get(f, h, u + q);
-    put(out, q, u, cplx_half(cplx_add(a, b)));
-    put(out + h, q, u, cplx_half(cplx_mul_conj(cplx_sub(a, b), w)));
-}
-
-static void split(fpr *restrict out, const fpr *restrict f, size_t h)
-{
-    size_t q = h / 2;
-    for (size_t u = 0; u < q / 2; u++) {
-        split_some(out, f, h, u, root(q / 2 + u));
-    }
-    for (size_t u = q / 2; u < q; u++) {
-        split_some(out, f, h, u, cplx_times_i(root(u)));
-    }
-}
-
-static inline void merge_some(fpr *restrict f, const fpr *restrict in, size_t h, size_t u, cplx w)
-{
-    size_t q = h / 2;
-    cplx f0 = get(in, q, u), f1 = cplx_mul(get(in + h, q, u), w);
-    put(f, h, u, cplx_add(f0, f1));
-    put(f, h, u + q, cplx_sub(f0, f1));
-}
-
-static void merge(fpr *restrict f, const fpr *restrict in, size_t h)
-{
-    size_t q = h / 2;
-    for (size_t u = 0; u < q / 2; u++) {
-        merge_some(f, in, h, u, root(q / 2 + u));
-    }
-    for (size_t u = q / 2; u < q; u++) {
-        merge_some(f, in, h, u, cplx_times_i(root(u)));
-    }
-}
-
-/* Between the children of a node (steps 7 and 8): z1 is merged from the right child's result and
- * replaces t1, and t0 + (t1 - z1) * l10 is split into the left child's pair. At the place u, w is the
- * root of the level below, and l10 = root(q + u) * l. */
-static inline void turn_some(
-    fpr *restrict pair, fpr *restrict child, const fpr *restrict l, size_t q, size_t u, cplx w)
-{
-    size_t h = 2 * q;
-    fpr *t0 = pair, *t1 = pair + 2 * h;
-    cplx f0 = get(child, q, u), f1 = cplx_mul(get(child + h, q, u), w), wl = root(q + u);
-    cplx za = cplx_add(f0, f1), zb = cplx_sub(f0, f1);
-    cplx da = cplx_mul(cplx_sub(get(t1, h, u), za), wl);
-    cplx db = cplx_times_i(cplx_mul(cplx_sub(get(t1, h, u + q), zb), wl));
-    put(t1, h, u, za);
-    put(t1, h, u + q, zb);
-    cplx a = cplx_add(get(t0, h, u), cplx_scale(da, l[u]));
-    cplx b = cplx_add(get(t0, h, u + q), cplx_scale(db, l[u + q]));
-    put(child, q, u, cplx_half(cplx_add(a, b)));
-    put(child + h, q, u, cplx_half(cplx_mul_conj(cplx_sub(a, b), w)));
-}
-
-static void turn_pair(fpr *restrict pair, fpr *restrict child, const fpr *restrict l, size_t q)
-{
-    for (size_t u = 0; u < q / 2; u++) {
-        turn_some(pair, child, l, q, u, root(q / 2 + u));
-    }
-    for (size_t u = q / 2; u < q; u++) {
-        turn_some(pair, child, l, q, u, cplx_times_i(root(u)));
     }
 }
 
@@ -212,7 +102,7 @@ static void enter(const walk *k, size_t m)
         decompose(node_of(k, m), node_of(k, m / 2), m / 2);
     }
     if (k->t != NULL) {
-        split(pair_of(k, m / 2), pair_of(k, m) + m, m / 2);
+        pqi_falcon_split(pair_of(k, m / 2), pair_of(k, m) + m, m / 2);
     }
 }
 
@@ -232,7 +122,7 @@ static void turn(walk *k, size_t m)
         k->out += h;
     }
     if (k->t != NULL) {
-        turn_pair(pair_of(k, m), pair_of(k, h), l, h / 2);
+        pqi_falcon_turn(pair_of(k, m), pair_of(k, h), (const void *)l, h);
     }
 }
 
@@ -240,13 +130,15 @@ static void turn(walk *k, size_t m)
 static void leave(const walk *k, size_t m)
 {
     if (k->t != NULL) {
-        merge(pair_of(k, m), pair_of(k, m / 2), m / 2);
+        pqi_falcon_merge(pair_of(k, m), pair_of(k, m / 2), m / 2);
     }
 }
 
-/* The node for m = 2, whose children are the leaves. */
+/* The node for m = 2, whose children are the leaves: 1/sigma of the right leaf, l, 1/sigma of the left
+ * one. */
 typedef struct twig {
-    fpr right, l, left; /* 1/sigma of the right leaf, l, 1/sigma of the left one */
+    fpr right, left;
+    int64_t l;
 } twig;
 
 /* Computed as Algorithm 9, step 3 has it. */
@@ -256,14 +148,15 @@ static twig get_twig(walk *k)
     if (k->tree != NULL) {
         const fpr *node = k->tree;
         k->tree += 3;
-        return (twig){node[0], node[1], node[2]};
+        return (twig){node[0], node[2], fpr_word(&node[1])};
     }
     fpr *d = node_of(k, 2);
     decompose(d, &d11, 1);
-    twig v = {fpr_mul(fpr_sqrt(d11), k->inv_sigma), d[1], fpr_mul(fpr_sqrt(d[0]), k->inv_sigma)};
+    twig v = {fpr_mul(fpr_sqrt(d11), k->inv_sigma), fpr_mul(fpr_sqrt(d[0]), k->inv_sigma),
+        fpr_word(&d[1])};
     if (k->out != NULL) {
         k->out[0] = v.right;
-        k->out[1] = v.l;
+        fpr_set_word(&k->out[1], v.l);
         k->out[2] = v.left;
         k->out += 3;
     }
@@ -277,11 +170,15 @@ static inline int16_t residue(int32_t z)
     return (int16_t)(z - (int32_t)t * PQI_FALCON_Q);
 }
 
-static inline fpr draw(const walk *k, fpr mu, fpr isigma, size_t at)
+/* Samples near mu, stores the coefficient and returns it in the form of mu. */
+static int64_t draw(const walk *k, int64_t mu, fpr isigma, size_t at)
 {
-    int32_t z = sample_z(k->prng, mu, isigma, k->sigma_min);
+    const int64_t one = (int64_t)1 << PQI_FALCON_T_SCALE;
+    fpr r = fpr_scaled(mu & (one - 1), -PQI_FALCON_T_SCALE);
+    int32_t z = (int32_t)(mu >> PQI_FALCON_T_SCALE);
+    z += sample_z(k->prng, r, isigma, k->sigma_min);
     k->z[at] = residue(z);
-    return fpr_of(z);
+    return z * one;
 }
 
 /* Four samples, coefficients at, at + n/2 of even index and at + n/4, at + 3n/4 of odd index in the
@@ -293,18 +190,17 @@ static void leaf(walk *k, size_t at)
     if (k->t == NULL) {
         return;
     }
-    fpr *p = pair_of(k, 2);
-    cplx t1 = {p[2], p[3]}, z1;
-    z1.re = draw(k, t1.re, v.right, at + n / 4);
-    z1.im = draw(k, t1.im, v.right, at + n / 4 + n / 2);
-    cplx d = cplx_sub(t1, z1);
-    fpr l = fpr_mul(v.l, FPR_SQRT_HALF); /* l10 = l * (1 + i) / sqrt(2) */
-    fpr mu_re = fpr_add(p[0], fpr_mul(fpr_sub(d.re, d.im), l));
-    fpr mu_im = fpr_add(p[1], fpr_mul(fpr_add(d.re, d.im), l));
-    p[2] = z1.re;
-    p[3] = z1.im;
-    p[0] = draw(k, mu_re, v.left, at);
-    p[1] = draw(k, mu_im, v.left, at + n / 2);
+    int64_t *t0 = pair_of(k, 2), *t1 = t0 + 2;
+    int64_t re = draw(k, t1[0], v.right, at + n / 4);
+    int64_t im = draw(k, t1[1], v.right, at + n / 4 + n / 2);
+    int64_t d_re = t1[0] - re, d_im = t1[1] - im;
+    int64_t l = pqi_falcon_l_leaf(v.l); /* l10 = l * (1 + i) / sqrt(2) */
+    t1[0] = re;
+    t1[1] = im;
+    re = t0[0] + pqi_falcon_times_l(d_re - d_im, l);
+    im = t0[1] + pqi_falcon_times_l(d_re + d_im, l);
+    t0[0] = draw(k, re, v.left, at);
+    t0[1] = draw(k, im, v.left, at + n / 2);
 }
 
 /* All leaves below one child of the root; `up` asks for the merged result at pair_of(n / 2). */
@@ -332,54 +228,30 @@ static void walk_tree(walk *k, bool up)
     }
 }
 
-/* Fixed point to fpr, in place. */
-static void convert(fpr *a, size_t n, int scale)
+/* Value number j of a polynomial of h values in fixed point. */
+static inline cplx value(const int64_t *a, size_t h, size_t j, int scale)
 {
-    for (size_t i = 0; i < n; i++) {
-        a[i] = fpr_scaled(fpr_word(&a[i]), -scale);
-    }
-}
-
-static void load_small(fpr *a, const int8_t *f, unsigned logn)
-{
-    pqi_falcon_fft_small((void *)a, f, logn);
-    convert(a, (size_t)1 << logn, PQI_FALCON_SMALL_SCALE(logn));
-}
-
-static void load_hash(fpr *a, const uint16_t *c, unsigned logn)
-{
-    pqi_falcon_fft_hash((void *)a, c, logn);
-    convert(a, (size_t)1 << logn, PQI_FALCON_HASH_SCALE(logn));
-}
-
-static void scale_all(fpr *a, size_t n, fpr s)
-{
-    for (size_t i = 0; i < n; i++) {
-        a[i] = fpr_mul(a[i], s);
-    }
-}
-
-/* a = a * b, h values. */
-static void mul_all(fpr *restrict a, const fpr *restrict b, size_t h)
-{
-    for (size_t j = 0; j < h; j++) {
-        put(a, h, j, cplx_mul(get(a, h, j), get(b, h, j)));
-    }
+    return (cplx){fpr_scaled(a[j], -scale), fpr_scaled(a[h + j], -scale)};
 }
 
 /* The root node from the transformed basis: l10 in place of G, d11 in the first half of F's place. */
-FPR_DIVIDES static void root_node(const fpr *restrict f, const fpr *restrict g, fpr *restrict cap_f,
-    fpr *restrict cap_g, fpr *restrict g00, size_t h)
+FPR_DIVIDES static void root_node(const pqi_falcon_work *w, const int64_t *f, const int64_t *g)
 {
+    size_t h = (size_t)1 << (w->logn - 1);
+    int scale = PQI_FALCON_SMALL_SCALE(w->logn);
+    fpr *d11 = w->gram, *g00 = w->g00;
+    int64_t *l10 = w->l10;
     for (size_t j = 0; j < h; j++) {
-        cplx vf = get(f, h, j), vg = get(g, h, j);
-        fpr d00 = fpr_add(cplx_norm(vg), cplx_norm(vf));
-        fpr inverse = fpr_div(fpr_const(0x3FF0000000000000u), d00);
-        cplx g01 =
-            cplx_add(cplx_mul_conj(get(cap_g, h, j), vg), cplx_mul_conj(get(cap_f, h, j), vf));
-        g00[j] = d00;
-        cap_f[j] = fpr_mul(FPR_Q_SQUARED, inverse);
-        put(cap_g, h, j, cplx_scale(g01, inverse));
+        cplx vf = value(f, h, j, scale), vg = value(g, h, j, scale);
+        cplx cap_g = value(l10, h, j, scale);
+        cplx cap_f = {
+            fpr_scaled(fpr_word(&d11[j]), -scale), fpr_scaled(fpr_word(&d11[h + j]), -scale)};
+        cplx g10 = cplx_add(cplx_mul_conj(cap_g, vg), cplx_mul_conj(cap_f, vf));
+        g00[j] = fpr_add(cplx_norm(vg), cplx_norm(vf));
+        fpr inverse = fpr_div(FPR_ONE, g00[j]);
+        d11[j] = fpr_mul(FPR_Q_SQUARED, inverse);
+        l10[j] = fpr_fixed(fpr_mul(g10.re, inverse), PQI_FALCON_L10_SCALE);
+        l10[h + j] = fpr_fixed(fpr_mul(g10.im, inverse), PQI_FALCON_L10_SCALE);
     }
 }
 
@@ -392,54 +264,67 @@ static walk walk_start(const pqi_falcon_work *w)
     return k;
 }
 
-/* The right half: t1 = hash * f / q, sampled to z1. fq = f / q may stand in the first half of t. */
-static void sample_right(walk *k, const pqi_falcon_work *w, const fpr *fq)
+/* a = f / q or -f / q, transformed. */
+static void load_over_q(int64_t *a, const int8_t *f, unsigned logn, int negative)
+{
+    pqi_falcon_fft_small(a, f, logn);
+    pqi_falcon_over_q(a, (size_t)1 << logn, negative);
+}
+
+/* a = hash * b, transformed; b from load_over_q(). */
+static void load_target(int64_t *a, const pqi_falcon_work *w, const int64_t *b)
+{
+    pqi_falcon_fft_hash(a, w->hash, w->logn);
+    pqi_falcon_target(a, b, w->logn);
+}
+
+/* The right half: t1 = hash * f / q, sampled to z1, which ends up merged in the second half of t.
+ * fq = f / q may stand in the first half of t. */
+static void sample_right(walk *k, const pqi_falcon_work *w, const int64_t *fq)
 {
     size_t n = k->n, h = n / 2;
-    load_hash(k->t + n, w->hash, w->logn);
-    mul_all(k->t + n, fq, h);
-    split(k->t, k->t + n, h);
+    load_target(k->t + n, w, fq);
+    pqi_falcon_split(k->t, k->t + n, h);
     k->z = w->z1;
     walk_tree(k, true);
-    merge(k->t + n, k->t, h);
+    pqi_falcon_merge(k->t + n, k->t, h);
 }
 
-/* t0 of the left half without its first term: (t1 - z1) * l10, to the first half of t, where fq may
- * stand; the transformed hash stays in gram. */
-static void carry_over(const walk *k, const pqi_falcon_work *w, const fpr *fq, const fpr *l10)
+/* Fills t0 with (t1 - z1) * l10. */
+static void carry_over(
+    const walk *k, const pqi_falcon_work *w, const int64_t *fq, const int64_t *l10, int64_t *t0)
 {
-    size_t n = k->n, h = n / 2;
-    const fpr *hash = k->gram, *z1 = k->t + n;
-    load_hash(k->gram, w->hash, w->logn);
-    for (size_t j = 0; j < h; j++) {
-        cplx t1 = cplx_mul(get(hash, h, j), get(fq, h, j));
-        cplx d = cplx_sub(t1, get(z1, h, j));
-        put(k->t, h, j, cplx_mul(d, get(l10, h, j)));
-    }
+    load_target(t0, w, fq);
+    pqi_falcon_carry(t0, k->t + k->n, l10, k->n / 2);
 }
 
-/* The rest: t0 = -hash * F / q + what was carried over, sampled to z0. minus_fq = -F / q. */
-static void prepare_left(const walk *k, const fpr *minus_fq)
+/* The left half: t0 = -hash * F / q + what was carried over, sampled to z0. minus_fq = -F / q; a gets
+ * the target and is free afterwards. */
+static void sample_left(
+    walk *k, const pqi_falcon_work *w, const int64_t *minus_fq, int64_t *t0, int64_t *a)
 {
-    size_t n = k->n, h = n / 2;
-    fpr *t0 = k->gram;
-    mul_all(t0, minus_fq, h);
-    for (size_t i = 0; i < n; i++) {
-        t0[i] = fpr_add(t0[i], k->t[i]);
+    load_target(a, w, minus_fq);
+    for (size_t i = 0; i < k->n; i++) {
+        t0[i] += a[i];
     }
-    split(k->t, t0, h);
+    pqi_falcon_split(k->t, t0, k->n / 2);
+    if (k->tree == NULL) {
+        memcpy(k->gram, w->g00, k->n / 2 * sizeof(fpr));
+    }
+    k->z = w->z0;
+    walk_tree(k, false);
 }
 
 static void make_root(const pqi_falcon_work *w)
 {
     size_t n = (size_t)1 << w->logn;
-    fpr *t = w->t;
-    load_small(t, w->f, w->logn);
-    load_small(t + n, w->g, w->logn);
-    load_small(w->gram, w->F, w->logn);
-    load_small(w->l10, w->G, w->logn);
-    root_node(t, t + n, w->gram, w->l10, w->g00, n / 2);
-    scale_all(t, n, FPR_INV_Q);
+    int64_t *f = w->t, *g = f + n;
+    pqi_falcon_fft_small(f, w->f, w->logn);
+    pqi_falcon_fft_small(g, w->g, w->logn);
+    pqi_falcon_fft_small(w->gram, w->F, w->logn);
+    pqi_falcon_fft_small(w->l10, w->G, w->logn);
+    root_node(w, f, g);
+    pqi_falcon_over_q(f, n, 0);
 }
 
 static inline void sample(pqi_falcon_work *w)
@@ -448,41 +333,33 @@ static inline void sample(pqi_falcon_work *w)
     k.prng = &w->prng;
     make_root(w);
     sample_right(&k, w, k.t);
-    load_small(k.t, w->f, w->logn);
-    scale_all(k.t, k.n, FPR_INV_Q);
-    carry_over(&k, w, k.t, w->l10);
-    load_small(w->l10, w->F, w->logn);
-    scale_all(w->l10, k.n, fpr_neg(FPR_INV_Q));
-    prepare_left(&k, w->l10);
-    memcpy(k.gram, w->g00, k.n / 2 * sizeof(fpr));
-    k.z = w->z0;
-    walk_tree(&k, false);
+    load_over_q(k.t, w->f, w->logn, 0);
+    carry_over(&k, w, k.t, w->l10, w->gram);
+    load_over_q(w->l10, w->F, w->logn, 1);
+    sample_left(&k, w, w->l10, w->gram, k.t + k.n);
 }
 
 static inline void sample_expanded(pqi_falcon_work *w, const void *ek)
 {
     walk k = walk_start(w);
-    const fpr *fq = ek, *minus_fq = fq + k.n, *l10 = minus_fq + k.n;
+    const int64_t *fq = ek, *minus_fq = fq + k.n, *l10 = minus_fq + k.n;
     k.prng = &w->prng;
-    k.tree = l10 + k.n;
+    k.tree = (const void *)(l10 + k.n);
     sample_right(&k, w, fq);
-    carry_over(&k, w, fq, l10);
-    prepare_left(&k, minus_fq);
-    k.z = w->z0;
-    walk_tree(&k, false);
+    carry_over(&k, w, fq, l10, w->gram);
+    sample_left(&k, w, minus_fq, w->gram, k.t + k.n);
 }
 
 static inline void expand(pqi_falcon_work *w, void *ek)
 {
     walk k = walk_start(w);
-    fpr *fq = ek, *minus_fq = fq + k.n, *l10 = minus_fq + k.n;
+    int64_t *fq = ek, *minus_fq = fq + k.n, *l10 = minus_fq + k.n;
     make_root(w);
-    memcpy(fq, k.t, k.n * sizeof(fpr));
-    memcpy(l10, w->l10, k.n * sizeof(fpr));
-    load_small(minus_fq, w->F, w->logn);
-    scale_all(minus_fq, k.n, fpr_neg(FPR_INV_Q));
+    memcpy(fq, k.t, k.n * sizeof *fq);
+    memcpy(l10, w->l10, k.n * sizeof *l10);
+    load_over_q(minus_fq, w->F, w->logn, 1);
     k.t = NULL;
-    k.out = l10 + k.n;
+    k.out = (void *)(l10 + k.n);
     walk_tree(&k, true);
     memcpy(k.gram, w->g00, k.n / 2 * sizeof(fpr));
     walk_tree(&k, true);

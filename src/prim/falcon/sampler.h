@@ -89,11 +89,10 @@ static inline bool accept(pqi_falcon_prng *p, fpr x, fpr ccs)
     return w < 0;
 }
 
-/* Algorithm 15, SamplerZ. isigma = 1 / sigma, sigma_min <= sigma <= 1.8205; |mu| < 2^30. */
-static inline int32_t sample_z(pqi_falcon_prng *p, fpr mu, fpr isigma, fpr sigma_min)
+/* Algorithm 15, SamplerZ, for 0 <= r < 1: its result less floor(mu), where r = mu - floor(mu).
+ * isigma = 1 / sigma, sigma_min <= sigma <= 1.8205. */
+static inline int32_t sample_z(pqi_falcon_prng *p, fpr r, fpr isigma, fpr sigma_min)
 {
-    int64_t whole = fpr_floor(mu);
-    fpr r = fpr_sub(mu, fpr_of(whole));
     fpr dss = fpr_half(fpr_sqr(isigma)); /* 1 / (2 sigma^2) */
     fpr ccs = fpr_mul(isigma, sigma_min);
     for (;;) {
@@ -103,7 +102,7 @@ static inline int32_t sample_z(pqi_falcon_prng *p, fpr mu, fpr isigma, fpr sigma
         fpr x = fpr_mul(fpr_sqr(fpr_sub(fpr_of(z), r)), dss);
         x = fpr_sub(x, fpr_mul(fpr_of(z0 * z0), fpr_const(INV_2SIGMA0SQ)));
         if (accept(p, x, ccs)) {
-            return (int32_t)whole + z;
+            return z;
         }
     }
 }

@@ -35,6 +35,33 @@ static inline uint64_t falcon_mulhi(uint64_t a, uint64_t b)
     return falcon_mul64(&lo, a, b);
 }
 
+/* floor(a * b / 2^64) of signed numbers, and the low half. */
+static inline int64_t falcon_smul64(uint64_t *lo, int64_t a, int64_t b)
+{
+#if defined(__SIZEOF_INT128__)
+    pqi_falcon_i128 p = (pqi_falcon_i128)a * b;
+    *lo = (uint64_t)p;
+    return (int64_t)(p >> 64);
+#else
+    uint64_t ua = (uint64_t)a, ub = (uint64_t)b;
+    uint64_t hi = falcon_mul64(lo, ua, ub);
+    return (int64_t)(hi - (ub & (0 - (ua >> 63))) - (ua & (0 - (ub >> 63))));
+#endif
+}
+
+static inline int64_t falcon_smulhi(int64_t a, int64_t b)
+{
+    uint64_t lo;
+    return falcon_smul64(&lo, a, b);
+}
+
+/* floor(a * b / 2^shift), 0 < shift < 64, shift is public. The result must fit. */
+static inline int64_t falcon_mul_shift(int64_t a, int64_t b, unsigned shift)
+{
+    uint64_t lo, hi = (uint64_t)falcon_smul64(&lo, a, b);
+    return (int64_t)(hi << (64u - shift) | lo >> shift);
+}
+
 /* Leading zeros of x, 1 <= x < 2^64. The instruction where there is one; compilers replace the
  * builtin by a table elsewhere, so there it is counted. */
 static inline unsigned falcon_clz(uint64_t x)
