@@ -3,31 +3,34 @@
 
 #include "base/mem.h"
 #include "prim/hkdf/sha2_len.h"
+#include "prim/keccak/keccak.h"
 
 #include <pqi/wipe.h>
 
-#define XWING_SS 32u
-
-/* draft-connolly-cfrg-xwing-kem, section 5.3. */
-static const uint8_t xwing_label[6] = {0x5c, 0x2e, 0x2f, 0x2f, 0x5e, 0x5c};
-
-static pqi_status xwing(const pqi_combine_in *in, uint8_t ss[XWING_SS])
+void pqi_combine_xwing(const pqi_combine_in *in, uint8_t ss[PQI_KEM_SS])
 {
-    const pqi_cspan parts[] = {{in->k, PQI_COMBINE_SECRETS}, {in->x_ct, PQI_X25519_LEN},
-        {in->x_pk, PQI_X25519_LEN}, {xwing_label, sizeof xwing_label}};
-    return pqi_sha3(PQI_HASH_SHA3_256, parts, sizeof parts / sizeof parts[0], ss, XWING_SS);
+    static const uint8_t label[6] = {0x5c, 0x2e, 0x2f, 0x2f, 0x5e, 0x5c}; /* "\\.//^\\" */
+    pqi_xof h;
+    pqi_keccak_start(&h, PQI_SHA3_256_RATE, PQI_SHA3_PAD);
+    pqi_xof_absorb(&h, in->k, PQI_COMBINE_SECRETS);
+    pqi_xof_absorb(&h, in->x_ct, PQI_X25519_LEN);
+    pqi_xof_absorb(&h, in->x_pk, PQI_X25519_LEN);
+    pqi_xof_absorb(&h, label, sizeof label);
+    pqi_xof_squeeze(&h, ss, PQI_KEM_SS);
+    pqi_wipe(&h, sizeof h);
 }
 
 pqi_status pqi_combine_extract(const pqi_classic *c, const pqi_suite *s, pqi_cspan salt,
     const pqi_combine_in *in, uint8_t prk[PQI_HASH_MAX])
 {
-    uint8_t ss[XWING_SS];
+    uint8_t ss[PQI_KEM_SS];
     pqi_cspan ikm = {in->k, PQI_COMBINE_SECRETS};
     pqi_status st = PQI_ERR_UNSUPPORTED;
     if (s->combiner == PQI_COMBINER_CONCAT) {
         st = PQI_OK;
     } else if (s->combiner == PQI_COMBINER_XWING) {
-        st = xwing(in, ss);
+        pqi_combine_xwing(in, ss);
+        st = PQI_OK;
         ikm = (pqi_cspan){ss, sizeof ss};
     }
     if (st == PQI_OK) {

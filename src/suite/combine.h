@@ -27,6 +27,9 @@ typedef struct pqi_combine_in {
 PQI_MUST_CHECK pqi_status pqi_combine_extract(const pqi_classic *c, const pqi_suite *s,
     pqi_cspan salt, const pqi_combine_in *in, uint8_t prk[PQI_HASH_MAX]);
 
+/* The shared secret of X-Wing over in->k, x_ct and x_pk: draft-connolly-cfrg-xwing-kem section 5.3. */
+void pqi_combine_xwing(const pqi_combine_in *in, uint8_t ss[PQI_KEM_SS]);
+
 /* out = Expand(prk, label || th). th: the suite's hash length. out is zero on error. */
 PQI_MUST_CHECK pqi_status pqi_combine_expand(const pqi_classic *c, const pqi_suite *s,
     const uint8_t *prk, pqi_cspan label, const uint8_t *th, pqi_span out);

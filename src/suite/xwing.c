@@ -3,6 +3,7 @@
  * half, _X the X25519 half. */
 #include "base/args.h"
 #include "prim/keccak/keccak.h"
+#include "suite/combine.h"
 
 #include <pqi/wipe.h>
 #include <pqi/xwing.h>
@@ -16,9 +17,8 @@ _Static_assert(PQI_XWING_CT == CT_M + PQI_X25519_LEN, "ciphertext");
 
 /* What stands in tmp before the scratch of ML-KEM. */
 typedef struct xwing_work {
-    uint8_t expanded[96]; /* d || z || sk_X */
-    uint8_t ss_m[PQI_KEM_SS];
-    uint8_t ss_x[PQI_X25519_LEN];
+    uint8_t expanded[96];            /* d || z || sk_X */
+    uint8_t ss[PQI_COMBINE_SECRETS]; /* ss_M || ss_X */
     uint8_t pk_x[PQI_X25519_LEN];
     uint8_t pk_m[PK_M]; /* decapsulation only: keygen writes it and nobody reads it */
     uint8_t sk_m[SK_M];
@@ -65,20 +65,11 @@ static pqi_status expand(const pqi_xwing *x, xwing_work *w, const uint8_t *sk, u
     return st != PQI_OK ? st : x->classic->x25519_public(w->pk_x, w->expanded + 64);
 }
 
-/* Combiner, section 5.3: SHA3-256(ss_M || ss_X || ct_X || pk_X || label). */
 static void combine(
     uint8_t *ss, const xwing_work *w, const uint8_t *ct_x, const uint8_t pk_x[PQI_X25519_LEN])
 {
-    static const uint8_t label[6] = {0x5c, 0x2e, 0x2f, 0x2f, 0x5e, 0x5c}; /* "\.//^\" */
-    pqi_xof h;
-    pqi_keccak_start(&h, PQI_SHA3_256_RATE, PQI_SHA3_PAD);
-    pqi_xof_absorb(&h, w->ss_m, sizeof w->ss_m);
-    pqi_xof_absorb(&h, w->ss_x, sizeof w->ss_x);
-    pqi_xof_absorb(&h, ct_x, PQI_X25519_LEN);
-    pqi_xof_absorb(&h, pk_x, PQI_X25519_LEN);
-    pqi_xof_absorb(&h, label, sizeof label);
-    pqi_xof_squeeze(&h, ss, PQI_XWING_SS);
-    pqi_wipe(&h, sizeof h);
+    const pqi_combine_in in = {w->ss, ct_x, pk_x};
+    pqi_combine_xwing(&in, ss);
 }
 
 pqi_status pqi_xwing_keygen(const pqi_xwing *x, pqi_span pk, pqi_cspan sk, pqi_span tmp)
@@ -109,12 +100,12 @@ static pqi_status encapsulate(
     const uint8_t *ek_x = coins + 32; /* the ephemeral private key of X25519 */
     const pqi_cspan pk_m = {pk, PK_M}, m = {coins, 32};
     pqi_status st = pqi_kem_encaps(
-        x->kem, (pqi_span){ct, CT_M}, (pqi_span){w->ss_m, sizeof w->ss_m}, pk_m, m, kem_tmp(x, w));
+        x->kem, (pqi_span){ct, CT_M}, (pqi_span){w->ss, PQI_KEM_SS}, pk_m, m, kem_tmp(x, w));
     if (st == PQI_OK) {
         st = x->classic->x25519_public(ct + CT_M, ek_x);
     }
     if (st == PQI_OK) {
-        st = x->classic->x25519(w->ss_x, ek_x, pk + PK_M);
+        st = x->classic->x25519(w->ss + PQI_KEM_SS, ek_x, pk + PK_M);
     }
     return st;
 }
@@ -149,9 +140,9 @@ static pqi_status decapsulate(
     const pqi_cspan ct_m = {ct, CT_M}, sk_m = {w->sk_m, SK_M};
     pqi_status st = expand(x, w, sk, w->pk_m);
     if (st == PQI_OK) {
-        st = pqi_kem_decaps(x->kem, (pqi_span){w->ss_m, sizeof w->ss_m}, ct_m, sk_m, kem_tmp(x, w));
+        st = pqi_kem_decaps(x->kem, (pqi_span){w->ss, PQI_KEM_SS}, ct_m, sk_m, kem_tmp(x, w));
     }
-    return st != PQI_OK ? st : x->classic->x25519(w->ss_x, w->expanded + 64, ct + CT_M);
+    return st != PQI_OK ? st : x->classic->x25519(w->ss + PQI_KEM_SS, w->expanded + 64, ct + CT_M);
 }
 
 pqi_status pqi_xwing_decaps(
