@@ -73,10 +73,12 @@ static void sets_hold_the_same(void **state)
     pqi_algs fast, small;
     pqi_algs_all(&fast, NULL);
     pqi_algs_small(&small, NULL);
-    assert_true(fast.n_suites == small.n_suites && fast.n_kems == small.n_kems);
-    assert_int_equal(fast.n_sigs, small.n_sigs);
+    assert_true(small.n_suites == 3 && small.n_kems == 3 && small.n_sigs == 3);
     for (size_t i = 0; i < fast.n_suites; i++) {
         const pqi_suite *f = fast.suites[i], *s = pqi_algs_suite(&small, f->id);
+        if (f->flags != 0) { /* X-Wing and SABER have one form */
+            continue;
+        }
         assert_non_null(s);
         assert_string_equal(f->name, s->name);
         assert_true(f->aead == s->aead && f->hash == s->hash && f->level == s->level);
@@ -85,7 +87,9 @@ static void sets_hold_the_same(void **state)
     }
     for (size_t i = 0; i < fast.n_sigs; i++) {
         const pqi_sig *s = pqi_algs_sig(&small, fast.sigs[i]->id);
-        assert_true(s != NULL && s != fast.sigs[i]);
+        if (fast.sigs[i]->flags == 0) {
+            assert_true(s != NULL && s != fast.sigs[i]);
+        }
     }
 }
 
