@@ -35,6 +35,7 @@ extern const pqi_bench_group pqi_bench_groups[]; /* ends with NULL */
 
 void pqi_bench_kem(pqi_bench *b);
 void pqi_bench_sig(pqi_bench *b);
+void pqi_bench_falcon(pqi_bench *b);
 void pqi_bench_xwing(pqi_bench *b);
 void pqi_bench_hash(pqi_bench *b);
 void pqi_bench_aead(pqi_bench *b);

@@ -5,6 +5,7 @@
 const pqi_bench_group pqi_bench_groups[] = {
     pqi_bench_kem,
     pqi_bench_sig,
+    pqi_bench_falcon,
     pqi_bench_xwing,
     pqi_bench_hash,
     pqi_bench_aead,

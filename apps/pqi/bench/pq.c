@@ -2,6 +2,7 @@
  * KEMs and signatures. The keys are from fixed seeds and are good for nothing else. */
 #include "bench.h"
 
+#include <pqi/falcon.h>
 #include <pqi/xwing.h>
 
 #include <stdlib.h>
@@ -129,6 +130,74 @@ void pqi_bench_sig(pqi_bench *b)
 {
     for (size_t i = 0; i < b->algs->n_sigs; i++) {
         bench_sig(b, b->algs->sigs[i]);
+    }
+}
+
+/* ---- Falcon: what sig.h does not have ---------------------------------------------------- */
+
+typedef struct falcon_state {
+    const pqi_sig *alg;
+    pqi_span pk, sk, seed, ek, sig, rnd, msg, tmp;
+    size_t sig_len;
+} falcon_state;
+
+static pqi_status falcon_expand(void *state, uint64_t n)
+{
+    falcon_state *s = state;
+    (void)n;
+    return pqi_falcon_expand(s->alg, s->ek, in(s->sk), s->tmp);
+}
+
+static pqi_status falcon_sign_expanded(void *state, uint64_t n)
+{
+    falcon_state *s = state;
+    memcpy(s->msg.ptr, &n, sizeof n);
+    const pqi_cspan msg = in(s->msg);
+    return pqi_falcon_sign_expanded(
+        s->alg, PQI_FALCON_COMPRESSED, s->sig, &s->sig_len, in(s->ek), &msg, 1, in(s->rnd), s->tmp);
+}
+
+static pqi_status falcon_verify(void *state, uint64_t n)
+{
+    falcon_state *s = state;
+    const pqi_cspan msg = in(s->msg);
+    (void)n;
+    return pqi_falcon_verify(s->alg, PQI_FALCON_COMPRESSED, in(s->pk), &msg, 1,
+        (pqi_cspan){s->sig.ptr, s->sig_len}, s->tmp);
+}
+
+static void bench_falcon(pqi_bench *b, const pqi_sig *alg, size_t expanded)
+{
+    if (!pqi_bench_wants(b, alg->name, "expand") &&
+        !pqi_bench_wants(b, alg->name, "sign-expanded") &&
+        !pqi_bench_wants(b, alg->name, "verify-compressed")) {
+        return;
+    }
+    falcon_state s = {alg, room(alg->pk_len), room(alg->sk_len), room(alg->seed_len),
+        room(expanded), room(pqi_falcon_sig_len(alg, PQI_FALCON_COMPRESSED)), room(alg->rnd_len),
+        room(64), room(PQI_FALCON1024_SIGN_EXPANDED_TMP + PQI_FALCON1024_EXPAND_TMP), 0};
+    if (pqi_sig_keygen(alg, s.pk, s.sk, in(s.seed), s.tmp) == PQI_OK &&
+        falcon_expand(&s, 0) == PQI_OK && falcon_sign_expanded(&s, 0) == PQI_OK) {
+        pqi_bench_run(b, &(pqi_bench_case){alg->name, "expand", 0, falcon_expand, &s, 0});
+        pqi_bench_run(
+            b, &(pqi_bench_case){alg->name, "sign-expanded", 0, falcon_sign_expanded, &s, 0});
+        b->failed = b->failed || falcon_sign_expanded(&s, 0) != PQI_OK;
+        pqi_bench_run(
+            b, &(pqi_bench_case){alg->name, "verify-compressed", 0, falcon_verify, &s, 0});
+    } else {
+        b->failed = true;
+    }
+    const pqi_span all[] = {s.pk, s.sk, s.seed, s.ek, s.sig, s.rnd, s.msg, s.tmp};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        free(all[i].ptr);
+    }
+}
+
+void pqi_bench_falcon(pqi_bench *b)
+{
+    if (pqi_algs_sig(b->algs, PQI_SIG_ID_FALCON_512) != NULL) {
+        bench_falcon(b, &pqi_sig_falcon_512, PQI_FALCON512_EXPANDED);
+        bench_falcon(b, &pqi_sig_falcon_1024, PQI_FALCON1024_EXPANDED);
     }
 }
 
