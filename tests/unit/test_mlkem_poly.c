@@ -277,6 +277,7 @@ static void streamed_products_match(void **state)
         pqi_mlkem_acc acc;
         pqi_mlkem_poly a, b, sum, want;
         memset(&acc, 0, sizeof acc);
+        memset(&sum, 0, sizeof sum);
         for (unsigned i = 0; i < N; i++) {
             a.c[i] = (int16_t)(round < 8 ? (int)rnd(Q) : 3328);
             b.c[i] = (int16_t)(round < 8 ? (int)rnd(3331) - 1665 : round & 1u ? 1665 : -1665);

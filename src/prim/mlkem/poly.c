@@ -29,11 +29,6 @@ const int16_t pqi_mlkem_zetas[128] = {
 };
 /* clang-format on */
 
-INLINE int16_t mul_hi(int16_t a, int16_t b)
-{
-    return (int16_t)(((int32_t)a * b) >> 16);
-}
-
 INLINE int16_t mul_lo(int16_t a, int16_t b)
 {
     return (int16_t)(uint16_t)((uint32_t)(int32_t)a * (uint32_t)(int32_t)b);
@@ -59,6 +54,11 @@ INLINE int32_t factor(int32_t c)
 INLINE int32_t factor(int32_t c)
 {
     return c;
+}
+
+INLINE int16_t mul_hi(int16_t a, int16_t b)
+{
+    return (int16_t)(((int32_t)a * b) >> 16);
 }
 #endif
 
