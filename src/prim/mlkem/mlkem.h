@@ -53,6 +53,12 @@ typedef struct pqi_mlkem_small_work {
 
 #define PQI_MLKEM_SMALL_TMP(k) (sizeof(pqi_mlkem_small_work) + (k) * sizeof(pqi_mlkem_poly))
 
+/* kem.h gives the size of this layout, which is less than 16 bytes shorter where a target aligns words of
+ * 64 bits to four bytes. */
+#define PQI_MLKEM_SMALL_ASSERT(k, size)                                                            \
+    _Static_assert(PQI_MLKEM_SMALL_TMP(k) <= (size) && (size)-PQI_MLKEM_SMALL_TMP(k) < 16u,        \
+        "kem.h gives the size of the layout")
+
 #define PQI_MLKEM_TMP(k) (sizeof(pqi_mlkem_work) + (k) * sizeof(pqi_mlkem_poly))
 
 /* Bytes: encapsulation key, decapsulation key, ciphertext (FIPS 203 section 8, Table 3). */

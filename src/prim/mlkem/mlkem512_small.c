@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "prim/mlkem/mlkem.h"
 
-_Static_assert(
-    PQI_MLKEM_SMALL_TMP(2u) == PQI_ML_KEM_512_SMALL_TMP, "kem.h gives the size of the layout");
+PQI_MLKEM_SMALL_ASSERT(2u, PQI_ML_KEM_512_SMALL_TMP);
 
 /* FIPS 203 section 8, Table 2. */
 PQI_MLKEM_DESCRIPTOR(pqi_kem_ml_kem_512_small, pqi_mlkem_small, PQI_ML_KEM_512_SMALL_TMP,
