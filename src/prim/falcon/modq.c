@@ -153,19 +153,20 @@ static inline void inv_block(int16_t *a, size_t len, int16_t z)
     }
 }
 
-static inline void layer(int16_t *a, size_t n, size_t len)
+/* blocks * 2 * len = n. */
+static inline void layer(int16_t *a, size_t blocks, size_t len)
 {
-    const int16_t *z = roots + n / (2 * len);
-    for (size_t at = 0; at < n; at += 2 * len) {
-        block(a + at, len, *z++);
+    const int16_t *z = roots + blocks;
+    for (size_t i = 0; i < blocks; i++) {
+        block(a + 2 * i * len, len, *z++);
     }
 }
 
-static inline void inv_layer(int16_t *a, size_t n, size_t len)
+static inline void inv_layer(int16_t *a, size_t blocks, size_t len)
 {
-    const int16_t *z = roots + n / len;
-    for (size_t at = 0; at < n; at += 2 * len) {
-        inv_block(a + at, len, *--z);
+    const int16_t *z = roots + 2 * blocks;
+    for (size_t i = 0; i < blocks; i++) {
+        inv_block(a + 2 * i * len, len, *--z);
     }
 }
 
@@ -173,15 +174,15 @@ static inline void inv_layer(int16_t *a, size_t n, size_t len)
 
 static void short_layers(int16_t *a, size_t n)
 {
-    for (size_t len = 4; len != 0; len >>= 1) {
-        layer(a, n, len);
+    for (size_t len = 4, blocks = n / 8; len != 0; len >>= 1, blocks <<= 1) {
+        layer(a, blocks, len);
     }
 }
 
 static void inv_short_layers(int16_t *a, size_t n)
 {
-    for (size_t len = 1; len <= 4; len <<= 1) {
-        inv_layer(a, n, len);
+    for (size_t len = 1, blocks = n / 2; len <= 4; len <<= 1, blocks >>= 1) {
+        inv_layer(a, blocks, len);
     }
 }
 
@@ -276,8 +277,8 @@ void pqi_falcon_ntt(int16_t *a, unsigned logn)
 {
     size_t n = (size_t)1 << logn;
     unsigned left = logn - 3;
-    for (size_t len = n / 2; len >= 8; len >>= 1) {
-        layer(a, n, len);
+    for (size_t len = n / 2, blocks = 1; len >= 8; len >>= 1, blocks <<= 1) {
+        layer(a, blocks, len);
         left--;
         if (left == 0 || left == 3 || left == 6) {
             reduce_all(a, n);
@@ -291,8 +292,8 @@ void pqi_falcon_intt(int16_t *a, unsigned logn)
 {
     size_t n = (size_t)1 << logn;
     inv_short_layers(a, n);
-    for (size_t len = 8; len < n; len <<= 1) {
-        inv_layer(a, n, len);
+    for (size_t len = 8, blocks = n / 16; len < n; len <<= 1, blocks >>= 1) {
+        inv_layer(a, blocks, len);
     }
     int16_t scale = logn == 9 ? -4779 : 3755; /* 2^32 / n mod q */
     int16_t scale_q = mul_lo(scale, QINV);
