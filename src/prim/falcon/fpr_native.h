@@ -93,26 +93,37 @@ static inline fpr fpr_scaled(int64_t i, int e)
     return (double)i * fpr_const((uint64_t)(1023 + e) << 52);
 }
 
+/* Towards zero. By instruction, because C leaves undefined what numbers out of range give, which an
+ * unsound key can bring about. */
+static inline int64_t fpr_to_int(fpr x)
+{
+#if defined(__x86_64__)
+    return _mm_cvttsd_si64(_mm_set_sd(x));
+#else
+    return vcvtd_s64_f64(x);
+#endif
+}
+
 static inline int64_t fpr_trunc(fpr x)
 {
-    return (int64_t)x;
+    return fpr_to_int(x);
 }
 
 static inline int64_t fpr_fixed(fpr x, int e)
 {
-    return (int64_t)(x * fpr_const((uint64_t)(1023 + e) << 52));
+    return fpr_to_int(x * fpr_const((uint64_t)(1023 + e) << 52));
 }
 
 static inline int64_t fpr_floor(fpr x)
 {
-    int64_t t = (int64_t)x;
+    int64_t t = fpr_to_int(x);
     double part = x - (double)t + 0.0; /* exact; the sum makes -0 of x = -0 positive */
     return t - (int64_t)(fpr_bits(part) >> 63);
 }
 
 static inline uint64_t fpr_p63(fpr x)
 {
-    int64_t t = (int64_t)(x * 0x1p63);
+    int64_t t = fpr_to_int(x * 0x1p63);
     return (uint64_t)t & ~(uint64_t)(t >> 63);
 }
 

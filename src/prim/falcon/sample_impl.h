@@ -178,7 +178,7 @@ static int64_t draw(const walk *k, int64_t mu, fpr isigma, size_t at)
     int32_t z = (int32_t)(mu >> PQI_FALCON_T_SCALE);
     z += sample_z(k->prng, r, isigma, k->sigma_min);
     k->z[at] = residue(z);
-    return z * one;
+    return falcon_double(z, PQI_FALCON_T_SCALE);
 }
 
 /* Four samples, coefficients at, at + n/2 of even index and at + n/4, at + 3n/4 of odd index in the
@@ -193,12 +193,12 @@ static void leaf(walk *k, size_t at)
     int64_t *t0 = pair_of(k, 2), *t1 = t0 + 2;
     int64_t re = draw(k, t1[0], v.right, at + n / 4);
     int64_t im = draw(k, t1[1], v.right, at + n / 4 + n / 2);
-    int64_t d_re = t1[0] - re, d_im = t1[1] - im;
+    int64_t d_re = falcon_sub(t1[0], re), d_im = falcon_sub(t1[1], im);
     int64_t l = pqi_falcon_l_leaf(v.l); /* l10 = l * (1 + i) / sqrt(2) */
     t1[0] = re;
     t1[1] = im;
-    re = t0[0] + pqi_falcon_times_l(d_re - d_im, l);
-    im = t0[1] + pqi_falcon_times_l(d_re + d_im, l);
+    re = falcon_add(t0[0], pqi_falcon_times_l(falcon_sub(d_re, d_im), l));
+    im = falcon_add(t0[1], pqi_falcon_times_l(falcon_add(d_re, d_im), l));
     t0[0] = draw(k, re, v.left, at);
     t0[1] = draw(k, im, v.left, at + n / 2);
 }
@@ -305,7 +305,7 @@ static void sample_left(
 {
     load_target(a, w, minus_fq);
     for (size_t i = 0; i < k->n; i++) {
-        t0[i] += a[i];
+        t0[i] = falcon_add(t0[i], a[i]);
     }
     pqi_falcon_split(k->t, t0, k->n / 2);
     if (k->tree == NULL) {

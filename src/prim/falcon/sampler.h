@@ -89,22 +89,28 @@ static inline bool accept(pqi_falcon_prng *p, fpr x, fpr ccs)
     return w < 0;
 }
 
+/* A proposal is accepted with probability above 1/2 for any sigma of a sound key: this many are refused
+ * with probability below 2^-500. The bound is for unsound keys, whose signatures fail anyway. */
+#define MAX_PROPOSALS 500u
+
 /* Algorithm 15, SamplerZ, for 0 <= r < 1: its result less floor(mu), where r = mu - floor(mu).
  * isigma = 1 / sigma, sigma_min <= sigma <= 1.8205. */
 static inline int32_t sample_z(pqi_falcon_prng *p, fpr r, fpr isigma, fpr sigma_min)
 {
     fpr dss = fpr_half(fpr_sqr(isigma)); /* 1 / (2 sigma^2) */
     fpr ccs = fpr_mul(isigma, sigma_min);
-    for (;;) {
+    int32_t z = 0;
+    for (unsigned i = 0; i < MAX_PROPOSALS; i++) {
         int32_t z0 = (int32_t)sample_base(p);
         int32_t b = (int32_t)(prng_u8(p) & 1u);
-        int32_t z = b + (2 * b - 1) * z0;
+        z = b + (2 * b - 1) * z0;
         fpr x = fpr_mul(fpr_sqr(fpr_sub(fpr_of(z), r)), dss);
         x = fpr_sub(x, fpr_mul(fpr_of(z0 * z0), fpr_const(INV_2SIGMA0SQ)));
         if (accept(p, x, ccs)) {
-            return z;
+            break;
         }
     }
+    return z;
 }
 
 #endif

@@ -23,17 +23,17 @@ static inline void put(int64_t *a, size_t h, size_t j, cplx v)
 
 static inline cplx add(cplx a, cplx b)
 {
-    return (cplx){a.re + b.re, a.im + b.im};
+    return (cplx){falcon_add(a.re, b.re), falcon_add(a.im, b.im)};
 }
 
 static inline cplx sub(cplx a, cplx b)
 {
-    return (cplx){a.re - b.re, a.im - b.im};
+    return (cplx){falcon_sub(a.re, b.re), falcon_sub(a.im, b.im)};
 }
 
 static inline cplx times_i(cplx a)
 {
-    return (cplx){-a.im, a.re};
+    return (cplx){falcon_sub(0, a.im), a.re};
 }
 
 static inline cplx root(size_t k)
@@ -66,7 +66,7 @@ static inline void split_at(int64_t *out, size_t q, size_t u, cplx a, cplx b, cp
 static inline cplx second_term(const int64_t *in, size_t q, size_t u, cplx w)
 {
     cplx v = half_mul(get(in + 2 * q, q, u), w);
-    return (cplx){v.re * 2, v.im * 2};
+    return (cplx){falcon_double(v.re, 1), falcon_double(v.im, 1)};
 }
 
 /* The root at place u of a level of q roots. */
@@ -96,12 +96,12 @@ void pqi_falcon_merge(int64_t *restrict f, const int64_t *restrict in, size_t h)
 /* Eight bits more than d has are kept through the two halving products. */
 int64_t pqi_falcon_times_l(int64_t d, int64_t l)
 {
-    return falcon_smulhi(d * 256, l) >> 7;
+    return falcon_smulhi(falcon_double(d, 8), l) >> 7;
 }
 
 static inline cplx times_root_l(cplx d, cplx w, int64_t l)
 {
-    cplx v = half_mul((cplx){d.re * 256, d.im * 256}, w);
+    cplx v = half_mul((cplx){falcon_double(d.re, 8), falcon_double(d.im, 8)}, w);
     return (cplx){falcon_smulhi(v.re, l) >> 6, falcon_smulhi(v.im, l) >> 6};
 }
 
@@ -126,7 +126,14 @@ void pqi_falcon_turn(
 /* Entry 0 is exp(-i pi / 4). */
 int64_t pqi_falcon_l_leaf(int64_t l)
 {
-    return falcon_smulhi(l, pqi_falcon_fix_re[0]) * 2;
+    return falcon_double(falcon_smulhi(l, pqi_falcon_fix_re[0]), 1);
+}
+
+/* a * b / 2^s. */
+static inline cplx mul_shift(cplx a, cplx b, unsigned s)
+{
+    return (cplx){falcon_sub(falcon_mul_shift(a.re, b.re, s), falcon_mul_shift(a.im, b.im, s)),
+        falcon_add(falcon_mul_shift(a.re, b.im, s), falcon_mul_shift(a.im, b.re, s))};
 }
 
 /* Fractional bits of pqi_falcon_over_q(): 12 more than its input has. */
@@ -145,19 +152,15 @@ void pqi_falcon_target(int64_t *restrict a, const int64_t *restrict b, unsigned 
     size_t h = (size_t)1 << (logn - 1);
     unsigned s = (unsigned)(PQI_FALCON_HASH_SCALE(logn) + OVER_Q_SCALE(logn) - PQI_FALCON_T_SCALE);
     for (size_t j = 0; j < h; j++) {
-        cplx x = get(a, h, j), y = get(b, h, j);
-        a[j] = falcon_mul_shift(x.re, y.re, s) - falcon_mul_shift(x.im, y.im, s);
-        a[h + j] = falcon_mul_shift(x.re, y.im, s) + falcon_mul_shift(x.im, y.re, s);
+        put(a, h, j, mul_shift(get(a, h, j), get(b, h, j), s));
     }
 }
 
 void pqi_falcon_carry(
     int64_t *restrict a, const int64_t *restrict z, const int64_t *restrict l10, size_t h)
 {
-    const unsigned s = PQI_FALCON_L10_SCALE;
     for (size_t j = 0; j < h; j++) {
-        cplx d = sub(get(a, h, j), get(z, h, j)), l = get(l10, h, j);
-        a[j] = falcon_mul_shift(d.re, l.re, s) - falcon_mul_shift(d.im, l.im, s);
-        a[h + j] = falcon_mul_shift(d.re, l.im, s) + falcon_mul_shift(d.im, l.re, s);
+        cplx d = sub(get(a, h, j), get(z, h, j));
+        put(a, h, j, mul_shift(d, get(l10, h, j), PQI_FALCON_L10_SCALE));
     }
 }

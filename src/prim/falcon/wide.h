@@ -62,6 +62,22 @@ static inline int64_t falcon_mul_shift(int64_t a, int64_t b, unsigned shift)
     return (int64_t)(hi << (64u - shift) | lo >> shift);
 }
 
+/* Sums, differences and products by 2^n that wrap. */
+static inline int64_t falcon_add(int64_t a, int64_t b)
+{
+    return (int64_t)((uint64_t)a + (uint64_t)b);
+}
+
+static inline int64_t falcon_sub(int64_t a, int64_t b)
+{
+    return (int64_t)((uint64_t)a - (uint64_t)b);
+}
+
+static inline int64_t falcon_double(int64_t a, unsigned n)
+{
+    return (int64_t)((uint64_t)a << n);
+}
+
 /* Leading zeros of x, 1 <= x < 2^64. The instruction where there is one; compilers replace the
  * builtin by a table elsewhere, so there it is counted. */
 static inline unsigned falcon_clz(uint64_t x)
