@@ -19,6 +19,8 @@ help:
 	@echo 'make lint     every static check        make tidy    clang-tidy'
 	@echo 'make ct       constant-time checks      make fuzz    FUZZ_SECONDS=30 per target'
 	@echo 'make m4       Cortex-M4 sizes           make core    libpqi-core.a with CC and CFLAGS only'
+	@echo 'make test-m4  every algorithm on emulated Cortex-M: vectors, instructions, stack'
+	@echo 'make test-cross  the same vectors on emulated s390x (big-endian) and armhf (32 bits)'
 	@echo 'make bench    speed                     make docs    API reference in build/docs'
 	@echo 'make install  PREFIX=/usr/local DESTDIR=             make clean'
 
@@ -51,6 +53,14 @@ m4:
 	tools/setup test
 	tools/m4
 
+test-m4:
+	tools/setup test
+	tools/test-m4
+
+test-cross:
+	tools/setup test
+	tools/test-cross
+
 bench: build
 	build/bin/pqi bench
 
@@ -67,4 +77,4 @@ install: build
 clean:
 	rm -rf build build-*
 
-.PHONY: build help demo test lint tidy ct fuzz m4 bench docs core install clean
+.PHONY: build help demo test lint tidy ct fuzz m4 test-m4 test-cross bench docs core install clean
