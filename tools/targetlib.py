@@ -129,7 +129,7 @@ class Board:
         path = os.path.join(OUT, "%s-%d.ld" % (self.preset, kilobytes))
         must([CROSS + "gcc", "-E", "-P", "-x", "c", "-DDEVICE_FLASH_AT=0x%x" % self.flash,
               "-DDEVICE_RAM_AT=0x%x" % self.ram, "-DDEVICE_FLASH=128K",
-              "-DDEVICE_RAM=%dK" % kilobytes, "-DDEVICE_STACK=4K",
+              "-DDEVICE_RAM=%dK" % kilobytes, "-DDEVICE_STACK=3K",
               os.path.join(TARGET, "device.ld"), "-o", path])
         return path
 

@@ -11,6 +11,8 @@ import os
 import re
 import sys
 
+import rsp
+
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
@@ -306,7 +308,32 @@ def classic(folder, _):
     yield from curves(folder)
 
 
-SETS = (("ML-KEM-", mlkem), ("ML-DSA-", mldsa), ("SHA-3", sha3), ("classic", classic))
+# ---- submissions to NIST -----------------------------------------------------------------------
+
+def saber(folder, name):
+    for label, seed, coins, r in rsp.saber(folder, name):
+        yield label, given(seed=seed, coins=coins) + run("keygen", OK) + \
+            want(pk=r["pk"], sk=r["sk"]) + run("encaps", OK) + want(ct=r["ct"], ss=r["ss"]) + \
+            run("decaps", OK) + want(ss=r["ss"])
+
+
+def falcon(folder, name):
+    for label, v, r in rsp.falcon(folder, name):
+        yield label, given(seed=v["seed"]) + run("keygen", OK) + want(pk=r["pk"], sk=r["sk"]) + \
+            given(nonce=v["nonce"], rng=v["rng"], msg=r["msg"]) + run("sign_seeded", OK) + \
+            want(sig=v["sig"]) + run("verify_compressed", OK) + run("verify_padded", AUTH)
+    logn = {"512": 9, "1024": 10}[name.split("-")[1]]
+    for label, t in Source(folder, "falcon/falcon-verify-pornin.json").tests():
+        if t["logn"] == logn:
+            ok, bad = (run("verify_padded", status) for status in (OK, AUTH))
+            flipped = "%02x" % (int(t["sig"][-300:-298], 16) ^ 1)
+            wrong = t["sig"][:-300] + flipped + t["sig"][-298:]
+            yield label, given(pk=t["pk"], msg=t["msg"], sig=t["sig"]) + ok + given(sig=wrong) + bad
+
+
+SETS = (("ML-KEM-", mlkem), ("ML-DSA-", mldsa), ("SHA-3", sha3), ("classic", classic),
+        ("LightSaber", saber), ("Saber", saber), ("FireSaber", saber),
+        ("Falcon-", falcon))
 
 
 def write(name, folder, out):

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The program of one signature scheme: the compiler is told -DALG=<descriptor>, and -DIS_MLDSA where
- * the interfaces of pqi/mldsa.h take it. */
+ * The program of one signature scheme: the compiler is told -DALG=<descriptor>, and -DIS_MLDSA or
+ * -DIS_FALCON where the interfaces of pqi/mldsa.h or pqi/falcon.h take it. */
 #include "target.h"
 
 #include "kat/digests.h"
@@ -8,9 +8,17 @@
 #include <pqi/sig.h>
 #if defined(IS_MLDSA)
 #include <pqi/mldsa.h>
+#elif defined(IS_FALCON)
+#include <pqi/falcon.h>
 #endif
 
 static const pqi_sig *const alg = &ALG;
+
+#if defined(IS_FALCON)
+#define SIG_ROOM pqi_falcon_sig_len(alg, PQI_FALCON_COMPRESSED) /* the longest of these tests */
+#else
+#define SIG_ROOM alg->sig_len
+#endif
 
 void tgt_algs(pqi_algs *out)
 {
@@ -25,26 +33,20 @@ typedef struct sig_case {
     pqi_status st;
 } sig_case;
 
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
+/* Keys, signature and seeds; tmp is what is left and may be too small for some operations. */
 static bool take_all(sig_case *c)
 {
-    const size_t work = larger(alg->keygen_tmp, larger(alg->sign_tmp, alg->verify_tmp));
     tgt_reset_arena();
     c->pk = tgt_take(alg->pk_len);
     c->sk = tgt_take(alg->sk_len);
     c->sig = tgt_take(alg->sig_len);
     c->seed = tgt_take(alg->seed_len);
     c->rnd = tgt_take(alg->rnd_len);
-    c->tmp = tgt_take(work);
+    c->tmp = tgt_rest();
     c->msg = (pqi_cspan){NULL, 0};
     c->st = PQI_OK;
-    if (c->tmp.ptr == NULL) {
-        const size_t needs = alg->pk_len + alg->sk_len + alg->sig_len + work;
-        tgt_skip("signature", "needs", needs, tgt_memory().len);
+    if (c->rnd.ptr == NULL) {
+        tgt_skip("signature", "needs", alg->pk_len + alg->sk_len + alg->sig_len, tgt_memory().len);
         return false;
     }
     tgt_fill(c->seed, 1);
@@ -52,6 +54,15 @@ static bool take_all(sig_case *c)
         c->rnd.ptr[i] = 0; /* the deterministic variant */
     }
     return true;
+}
+
+static bool has_room(const sig_case *c, const char *op, size_t tmp)
+{
+    if (c->tmp.len < tmp) {
+        const size_t all = tgt_memory().len;
+        tgt_skip(op, "needs", all - c->tmp.len + tmp, all);
+    }
+    return c->tmp.len >= tmp;
 }
 
 static void keygen(void *arg)
@@ -95,7 +106,7 @@ static tgt_cost mean_sign(sig_case *c)
         tgt_fill((pqi_span){text, sizeof text}, i);
         const tgt_cost cost = tgt_run(sign, c);
         sum += cost.instructions;
-        stack = (uint32_t)larger(stack, cost.stack);
+        stack = cost.stack > stack ? cost.stack : stack;
     }
     return (tgt_cost){(uint32_t)(sum / 10u), stack};
 }
@@ -103,10 +114,13 @@ static tgt_cost mean_sign(sig_case *c)
 void tgt_measure(void)
 {
     sig_case c;
-    if (!take_all(&c)) {
+    if (!take_all(&c) || !has_room(&c, "keygen", alg->keygen_tmp)) {
         return;
     }
     figures(&c, "keygen", tgt_run(keygen, &c), alg->keygen_tmp);
+    if (!has_room(&c, "sign", alg->sign_tmp) || !has_room(&c, "verify", alg->verify_tmp)) {
+        return;
+    }
     figures(&c, "sign", mean_sign(&c), alg->sign_tmp);
     figures(&c, "verify", tgt_run(verify, &c), alg->verify_tmp);
 }
@@ -125,7 +139,8 @@ void tgt_known_answers(unsigned rounds)
     sig_case c;
     pqi_xof in, sum;
     uint8_t digest[32];
-    if (!take_all(&c)) {
+    if (!take_all(&c) || !has_room(&c, "kat", alg->keygen_tmp) ||
+        !has_room(&c, "kat", alg->sign_tmp) || !has_room(&c, "kat", alg->verify_tmp)) {
         return;
     }
     c.st |= pqi_xof_init(&in, PQI_HASH_SHAKE128);
@@ -161,7 +176,8 @@ static pqi_status vector_keygen(void)
 }
 
 #if defined(IS_MLDSA)
-static pqi_status mldsa_sign(const char *how, pqi_span sig, size_t *len)
+/* The interfaces beside that of pqi/sig.h. */
+static pqi_status other_sign(const char *how, pqi_span sig, size_t *len)
 {
     const pqi_cspan sk = tgt_value("sk"), rnd = tgt_value("rnd"), msg = tgt_value("msg");
     const pqi_cspan mu = tgt_value("mu"), hash = tgt_value("hash");
@@ -178,7 +194,7 @@ static pqi_status mldsa_sign(const char *how, pqi_span sig, size_t *len)
     return PQI_ERR_UNSUPPORTED;
 }
 
-static pqi_status mldsa_verify(const char *how)
+static pqi_status other_verify(const char *how)
 {
     const pqi_cspan pk = tgt_value("pk"), sig = tgt_value("sig"), msg = tgt_value("msg");
     const pqi_cspan mu = tgt_value("mu"), hash = tgt_value("hash");
@@ -194,8 +210,28 @@ static pqi_status mldsa_verify(const char *how)
     }
     return PQI_ERR_UNSUPPORTED;
 }
+#elif defined(IS_FALCON)
+/* As the round-3 known-answer generator: nonce and sampler seed are given. */
+static pqi_status other_sign(const char *how, pqi_span sig, size_t *len)
+{
+    const pqi_cspan msg = tgt_value("msg"), nonce = tgt_value("nonce"), seed = tgt_value("rng");
+    if (!tgt_same_text(how, "_seeded") || nonce.len != PQI_FALCON_NONCE ||
+        seed.len != PQI_FALCON_SEED) {
+        return PQI_ERR_UNSUPPORTED;
+    }
+    return pqi_falcon_sign_seeded(alg, PQI_FALCON_COMPRESSED, sig, len, tgt_value("sk"), &msg, 1,
+        nonce.ptr, seed.ptr, tgt_rest());
+}
+
+static pqi_status other_verify(const char *how)
+{
+    const pqi_cspan msg = tgt_value("msg");
+    const pqi_falcon_format format =
+        tgt_same_text(how, "_compressed") ? PQI_FALCON_COMPRESSED : PQI_FALCON_PADDED;
+    return pqi_falcon_verify(alg, format, tgt_value("pk"), &msg, 1, tgt_value("sig"), tgt_rest());
+}
 #else
-static pqi_status mldsa_sign(const char *how, pqi_span sig, size_t *len)
+static pqi_status other_sign(const char *how, pqi_span sig, size_t *len)
 {
     (void)how;
     (void)sig;
@@ -203,7 +239,7 @@ static pqi_status mldsa_sign(const char *how, pqi_span sig, size_t *len)
     return PQI_ERR_UNSUPPORTED;
 }
 
-static pqi_status mldsa_verify(const char *how)
+static pqi_status other_verify(const char *how)
 {
     (void)how;
     return PQI_ERR_UNSUPPORTED;
@@ -220,7 +256,7 @@ static pqi_status vector_sign(const char *how)
         return PQI_ERR_SPACE;
     }
     if (how[0] != 0) {
-        return mldsa_sign(how, sig, &len);
+        return other_sign(how, sig, &len);
     }
     return pqi_sig_sign(
         alg, sig, &len, tgt_value("sk"), tgt_value("ctx"), &msg, 1, tgt_value("rnd"), tgt_rest());
@@ -233,7 +269,7 @@ static pqi_status vector_verify(const char *how)
         return PQI_ERR_SPACE;
     }
     if (how[0] != 0) {
-        return mldsa_verify(how);
+        return other_verify(how);
     }
     return pqi_sig_verify(
         alg, tgt_value("pk"), tgt_value("ctx"), &msg, 1, tgt_value("sig"), tgt_rest());

@@ -87,6 +87,8 @@ void tgt_constant_controls(void);
 pqi_cspan tgt_value(const char *name);
 /* Makes room for an output value; ptr is NULL when there is none. */
 pqi_span tgt_output(const char *name, size_t len);
+/* Cuts an output to the length it turned out to have. */
+void tgt_shorten(const char *name, size_t len);
 bool tgt_vectors(const char *path);
 
 /* ---- the algorithm (kem.c, sig.c, classic.c) ---------------------------------------------- */

@@ -111,6 +111,14 @@ pqi_span tgt_output(const char *name, size_t len)
     return s->value;
 }
 
+void tgt_shorten(const char *name, size_t len)
+{
+    slot *s = find(name);
+    if (s != NULL && len < s->value.len) {
+        s->value.len = len;
+    }
+}
+
 /* Decodes the rest of the line into a new value. */
 static bool read_value(const char *name)
 {
