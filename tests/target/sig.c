@@ -250,16 +250,20 @@ static pqi_status other_verify(const char *how)
 static pqi_status vector_sign(const char *how)
 {
     const pqi_cspan msg = tgt_value("msg");
-    const pqi_span sig = tgt_output("sig", alg->sig_len);
+    const pqi_span sig = tgt_output("sig", SIG_ROOM);
     size_t len = 0;
+    pqi_status st;
     if (sig.ptr == NULL || tgt_rest().len < alg->sign_tmp) {
         return PQI_ERR_SPACE;
     }
     if (how[0] != 0) {
-        return other_sign(how, sig, &len);
+        st = other_sign(how, sig, &len);
+    } else {
+        st = pqi_sig_sign(alg, sig, &len, tgt_value("sk"), tgt_value("ctx"), &msg, 1,
+            tgt_value("rnd"), tgt_rest());
     }
-    return pqi_sig_sign(
-        alg, sig, &len, tgt_value("sk"), tgt_value("ctx"), &msg, 1, tgt_value("rnd"), tgt_rest());
+    tgt_shorten("sig", len);
+    return st;
 }
 
 static pqi_status vector_verify(const char *how)
