@@ -134,27 +134,33 @@ printf '%s' '{"current":{"ML-KEM-512":{"single":
 run 1 vectors "$tmp/liboqs.json" && [ "$(last)" = "1 passed, 1 failed, 1 skipped" ]
 result $? "digests of several commits, also without a form"
 zero96=$(printf '%096d' 0)
-rsp() { # CODE SUMMARY PATTERN NAME: runs standard input as a .rsp file
-    cat >"$tmp/x.rsp"
-    run "$1" vectors "$tmp/x.rsp" && [ "$(last)" = "$2" ] && grep -q "$3" "$out"
-    result $? "$4"
+rsp() { # CODE SUMMARY PATTERN NAME FORMAT ARGUMENT...: what printf makes, as a .rsp file
+    code=$1
+    summary=$2
+    pattern=$3
+    name=$4
+    shift 4
+    # shellcheck disable=SC2059 # the format is the file
+    printf "$@" >"$tmp/x.rsp"
+    run "$code" vectors "$tmp/x.rsp" && [ "$(last)" = "$summary" ] && grep -q "$pattern" "$out"
+    result $? "$name"
 }
-printf '# ML-KEM-512\n\ncount = 0\nseed = %s\npk = 00\nsk = 00\nct = 00\nss = 00\n' "$zero96" |
-    rsp 1 "0 passed, 1 failed, 0 skipped" 'pk differs at byte 0' ".rsp: a wrong key"
-printf '# Kyber512\n\ncount = 0\nseed = %s\npk = 00\n\ncount = 2\nseed = %s\n' "$zero96" "$zero96" |
-    rsp 1 "0 passed, 1 failed, 1 skipped" 'count is "2", expected 1' ".rsp: a count is missing"
-printf '# Kyber512\n\ncount = 0\nseed = %s\npk = 00\npk = 00\n' "$zero96" |
-    rsp 1 "0 passed, 1 failed, 0 skipped" 'a name stands twice' ".rsp: a name stands twice"
-printf '# Kyber512\n\ncount = 0\nseed = %s\npk 00\n' "$zero96" |
-    rsp 1 "0 passed, 1 failed, 0 skipped" 'no NAME = VALUE' ".rsp: a line without a name"
-printf '# Kyber512\n\ncount = 0\nseed = 00\n' |
-    rsp 1 "0 passed, 1 failed, 0 skipped" 'seed has 1 bytes' ".rsp: a short seed"
-printf '# ML-KEM-512\n\ncount = 0\nseed = %s\n' "$zero96" |
-    rsp 1 "0 passed, 1 failed, 0 skipped" 'field pk is missing' ".rsp: a block cut short"
-printf '# Other-KEM\n\ncount = 0\nseed = %s\n' "$zero96" |
-    rsp 1 "0 passed, 0 failed, 1 skipped" 'algorithm not built in: 1' ".rsp: an unknown algorithm"
-printf 'dk = 00\nc = 00\nK = 00\n' |
-    rsp 1 "0 passed, 1 failed, 0 skipped" 'no key length of ML-KEM' "a key of no known length"
+rsp 1 "0 passed, 1 failed, 0 skipped" 'pk differs at byte 0' ".rsp: a wrong key" \
+    '# ML-KEM-512\n\ncount = 0\nseed = %s\npk = 00\nsk = 00\nct = 00\nss = 00\n' "$zero96"
+rsp 1 "0 passed, 1 failed, 1 skipped" 'count is "2", expected 1' ".rsp: a count is missing" \
+    '# Kyber512\n\ncount = 0\nseed = %s\npk = 00\n\ncount = 2\nseed = %s\n' "$zero96" "$zero96"
+rsp 1 "0 passed, 1 failed, 0 skipped" 'a name stands twice' ".rsp: a name stands twice" \
+    '# Kyber512\n\ncount = 0\nseed = %s\npk = 00\npk = 00\n' "$zero96"
+rsp 1 "0 passed, 1 failed, 0 skipped" 'no NAME = VALUE' ".rsp: a line without a name" \
+    '# Kyber512\n\ncount = 0\nseed = %s\npk 00\n' "$zero96"
+rsp 1 "0 passed, 1 failed, 0 skipped" 'seed has 1 bytes' ".rsp: a short seed" \
+    '# Kyber512\n\ncount = 0\nseed = 00\n'
+rsp 1 "0 passed, 1 failed, 0 skipped" 'field pk is missing' ".rsp: a block cut short" \
+    '# ML-KEM-512\n\ncount = 0\nseed = %s\n' "$zero96"
+rsp 1 "0 passed, 0 failed, 1 skipped" 'algorithm not built in: 1' ".rsp: an unknown algorithm" \
+    '# Other-KEM\n\ncount = 0\nseed = %s\n' "$zero96"
+rsp 1 "0 passed, 1 failed, 0 skipped" 'no key length of ML-KEM' "a key of no known length" \
+    'dk = 00\nc = 00\nK = 00\n'
 usage_error "an unknown backend" vectors --backend other "$tmp/own.json"
 usage_error "a backend without a name" vectors "$tmp/own.json" --backend
 for backend in openssl mcu; do
