@@ -53,7 +53,7 @@ static uint32_t pack_small(uint8_t *out, const int8_t *in, unsigned logn, unsign
     int32_t limit = (1 << (bits - 1)) - 1;
     unsigned have = 0;
     for (size_t i = 0; i < (size_t)1 << logn; i++) {
-        int32_t x = in[i];
+        int32_t x = (int32_t)in[i];
         bad |= (uint32_t)(limit - x) | (uint32_t)(limit + x);
         acc = acc << bits | ((uint32_t)x & ((1u << bits) - 1u));
         for (have += bits; have >= 8;) {

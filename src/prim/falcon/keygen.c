@@ -34,7 +34,7 @@ static uint32_t is_short(const work *w)
     int32_t limit = pqi_falcon_fg_limit(w->logn);
     uint32_t norm = 0, bad = 0;
     for (size_t i = 0; i < (size_t)2 << w->logn; i++) { /* g follows f */
-        int32_t v = w->f[i];
+        int32_t v = (int32_t)w->f[i];
         bad |= (uint32_t)(limit - v) | (uint32_t)(limit + v);
         norm += (uint32_t)(v * v);
     }

@@ -345,7 +345,7 @@ void pqi_falcon_from_small(int16_t *a, const int8_t *small, unsigned logn)
 {
     size_t n = (size_t)1 << logn;
     for (size_t i = 0; i < n; i++) {
-        a[i] = small[i];
+        a[i] = (int16_t)small[i];
     }
 }
 

@@ -32,9 +32,10 @@ typedef struct ntru {
 /* f of level d = 1..logn - 1; g follows. */
 static uint32_t *level_fg(const ntru *c, unsigned d)
 {
-    size_t at = PQI_FALCON_NTRU_WORDS((size_t)1 << c->logn);
+    size_t m = (size_t)1 << c->logn, at = PQI_FALCON_NTRU_WORDS(m);
     for (unsigned i = 1; i <= d; i++) {
-        at -= (size_t)2 * small[i] << (c->logn - i);
+        m >>= 1;
+        at -= (size_t)2 * small[i] * m;
     }
     return c->mem + at;
 }
