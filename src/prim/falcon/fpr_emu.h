@@ -189,7 +189,7 @@ static inline fpr fpr_sqrt(fpr x)
 {
     unsigned ex = fpr_exponent(x), odd = (ex ^ 1u) & 1u; /* the bias is odd */
     uint64_t rest, root = fpr_root(((x & FPR_FRAC) | FPR_LEAD) << odd, &rest);
-    root = root << 9 | fpr_some(rest); /* 2^62 <= root < 2^63 */
+    root = root << 9 | fpr_some(rest);                /* 2^62 <= root < 2^63 */
     int32_t e = (int32_t)((ex - odd + 1) >> 1) - 512; /* (ex - odd - 1023) / 2, which is exact */
     return fpr_make(0, e - 62, root & (0 - fpr_some(ex)));
 }
