@@ -200,6 +200,7 @@ set(PQI_CLI_SOURCES
     apps/pqi/bench/pq.c
     apps/pqi/bench/classic.c
     apps/pqi/bench/v1.c
+    apps/pqi/bench/timing.c
     apps/pqi/vectors/run.c
     apps/pqi/vectors/tests.c
     apps/pqi/vectors/json.c

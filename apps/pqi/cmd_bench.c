@@ -63,7 +63,21 @@ static bool parse_seconds(const char *text, uint64_t *ns)
     return true;
 }
 
-static pqi_cli_exit run(pqi_bench *b)
+/* Welch's t between fixed and varying secrets. */
+static void run_timing(pqi_bench *b)
+{
+    if (!b->quiet) {
+        printf("%-20s %-34s %9s %10s\n", "algorithm", "operation", "t", "measured");
+    }
+    pqi_bench_timing(b);
+    if (!b->quiet) {
+        printf(
+            "\n|t| above 10 that grows with --seconds tells that the time depends on the secret,\n"
+            "as it does for the control.\n");
+    }
+}
+
+static void run_groups(pqi_bench *b)
 {
     const char *unit = pqi_bench_cycle_unit(b);
     if (!b->quiet) {
@@ -74,17 +88,28 @@ static pqi_cli_exit run(pqi_bench *b)
     for (const pqi_bench_group *g = pqi_bench_groups; *g != NULL; g++) {
         (*g)(b);
     }
+}
+
+static pqi_cli_exit run(pqi_bench *b, bool timing)
+{
+    if (timing) {
+        run_timing(b);
+    } else {
+        run_groups(b);
+    }
     if (b->n_run == 0 && !b->failed) {
         return pqi_cli_fail(
             PQI_CLI_USAGE, "pqi bench without --filter", "no operation fits the filter");
     }
     if (b->quiet) {
-        json_t *root = json_pack(
-            "{s:O, s:o, s:s?}", "results", b->results, "sizes", sizes(b->algs), "cycle_unit", unit);
+        json_t *root = json_pack("{s:O, s:o, s:s?}", "results", b->results, "sizes", sizes(b->algs),
+            "cycle_unit", pqi_bench_cycle_unit(b));
         pqi_cli_exit rc = pqi_cli_print_json(root);
         return b->failed ? PQI_CLI_FAILED : rc;
     }
-    print_sizes(b->algs);
+    if (!timing) {
+        print_sizes(b->algs);
+    }
     return b->failed ? PQI_CLI_FAILED : PQI_CLI_OK;
 }
 
@@ -92,13 +117,14 @@ pqi_cli_exit pqi_cmd_bench(const pqi_cli_command *self, int argc, char **argv)
 {
     pqi_bench b = {.perf = -1};
     const char *seconds = "0.25", *backend = NULL;
-    bool small = false;
+    bool small = false, timing = false;
     const pqi_cli_option options[] = {
         PQI_CLI_FLAG("json", &b.quiet, "print one JSON object"),
         PQI_CLI_STRING("filter", "NAME", &b.filter, "only operations with NAME in their name"),
         PQI_CLI_STRING("seconds", "S", &seconds, "time for each operation (0.25)"),
         PQI_CLI_FLAG("small", &small, "the variants of least memory"),
         PQI_CLI_BACKEND(&backend),
+        PQI_CLI_FLAG("timing", &timing, "instead: whether times tell secrets apart (t values)"),
         PQI_CLI_END,
     };
     pqi_cli_exit rc = pqi_cli_parse(self, options,
@@ -127,7 +153,7 @@ pqi_cli_exit pqi_cmd_bench(const pqi_cli_command *self, int argc, char **argv)
     b.algs = &algs;
     b.results = json_array();
     pqi_bench_open_counter(&b);
-    rc = run(&b);
+    rc = run(&b, timing);
     pqi_bench_close_counter(&b);
     json_decref(b.results);
     return rc;

@@ -41,6 +41,9 @@ assert small[sys.argv[3]] < usual[sys.argv[3]]' "$tmp/usual" "$out" $name 2>>"$e
     result $? "--small takes the small $name"
 done
 usage_error "bench with an unknown backend" bench --backend other
+run 0 bench --timing --json --filter control --seconds 0.01 &&
+    jq -e '.results[0] | .measurements > 100 and (.t | type == "number")' "$out" >/dev/null
+result $? "bench --timing"
 
 [ -f "$fault" ]
 result $? "the fault library was built"

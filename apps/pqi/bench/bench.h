@@ -42,6 +42,10 @@ void pqi_bench_aead(pqi_bench *b);
 void pqi_bench_curve(pqi_bench *b);
 void pqi_bench_v1(pqi_bench *b);
 
+/* Instead of the groups: whether times depend on secrets; results {algorithm, operation, t,
+ * measurements}. */
+void pqi_bench_timing(pqi_bench *b);
+
 /* Whether the filter takes it: a group asks before it prepares something dear. */
 bool pqi_bench_wants(const pqi_bench *b, const char *algorithm, const char *operation);
 
