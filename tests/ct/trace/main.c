@@ -13,12 +13,9 @@ static const trace_op *const tables[] = {
     trace_helpers,
     trace_kem,
     trace_hash,
-#if defined(PQI_TRACE_MCU)
     trace_mcu,
-#endif
-#if defined(PQI_TRACE_FALCON)
+    trace_fpr,
     trace_falcon,
-#endif
 };
 
 static uint8_t run_number;

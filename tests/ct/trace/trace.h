@@ -22,12 +22,7 @@ void trace_public(void *out, size_t len, uint8_t label);
 void trace_check(int ok);
 
 /* Tables end with a NULL name. */
-extern const trace_op trace_leaky[], trace_helpers[], trace_kem[], trace_hash[];
-#if defined(PQI_TRACE_MCU)
-extern const trace_op trace_mcu[];
-#endif
-#if defined(PQI_TRACE_FALCON)
-extern const trace_op trace_falcon[];
-#endif
+extern const trace_op trace_leaky[], trace_helpers[], trace_kem[], trace_hash[], trace_mcu[];
+extern const trace_op trace_falcon[], trace_fpr[];
 
 #endif
