@@ -4,6 +4,7 @@
  * 31 bits are exact and whose high 33 bits are those of the values, and give factors that are then
  * applied to the whole numbers. */
 #include "prim/falcon/rns.h"
+#include "prim/falcon/wide.h"
 
 #include "base/mem.h"
 #include "ct/ct.h"
@@ -41,9 +42,9 @@ static void approximate(
         found |= hit;
     }
     uint32_t n = bit_length(wa[0] | wb[0]);
-    uint64_t ha = ((uint64_t)wa[0] << 33 | (uint64_t)wa[1] << 2 | wa[2] >> 29) >> n;
-    uint64_t hb = ((uint64_t)wb[0] << 33 | (uint64_t)wb[1] << 2 | wb[2] >> 29) >> n;
-    uint64_t big = (uint64_t)found << 32 | found;
+    uint64_t ha = falcon_shr((uint64_t)wa[0] << 33 | (uint64_t)wa[1] << 2 | wa[2] >> 29, n);
+    uint64_t hb = falcon_shr((uint64_t)wb[0] << 33 | (uint64_t)wb[1] << 2 | wb[2] >> 29, n);
+    uint64_t big = 0u - (uint64_t)(found & 1u);
     /* Values of two words at most are taken as they are. */
     *xa = a[0] | (((ha & big) | (a[1] & ~big)) << 31);
     *xb = b[0] | (((hb & big) | (b[1] & ~big)) << 31);
@@ -85,14 +86,20 @@ static void negate_if(uint32_t *x, size_t len, uint32_t mask)
     }
 }
 
+/* a b, which fits. */
+static inline int64_t times(int64_t a, int64_t b)
+{
+    return (int64_t)pqi_ct_mul64((uint64_t)a, (uint64_t)b);
+}
+
 /* The factors on a and b, which divide exactly; results and factors are made positive. */
 static void apply(uint32_t *a, uint32_t *b, size_t len, factors *f)
 {
     int64_t ca = 0, cb = 0;
     for (size_t i = 0; i < len; i++) {
         int64_t va = a[i], vb = b[i];
-        ca += va * f->fa + vb * f->ga;
-        cb += va * f->fb + vb * f->gb;
+        ca += times(va, f->fa) + times(vb, f->ga);
+        cb += times(va, f->fb) + times(vb, f->gb);
         if (i != 0) {
             a[i - 1] = (uint32_t)ca & PQI_WORD_MASK;
             b[i - 1] = (uint32_t)cb & PQI_WORD_MASK;
@@ -144,8 +151,8 @@ static void apply_mod(
     for (size_t i = 0; i < len; i++) {
         /* Each product sum is below 2^62, the multiple of y below 2^62, the carry below 2^33. */
         int64_t a = u[i], b = v[i];
-        cu += a * f->fa + b * f->ga + (int64_t)((uint64_t)y[i] * tu);
-        cv += a * f->fb + b * f->gb + (int64_t)((uint64_t)y[i] * tv);
+        cu += times(a, f->fa) + times(b, f->ga) + (int64_t)pqi_ct_mul(y[i], tu);
+        cv += times(a, f->fb) + times(b, f->gb) + (int64_t)pqi_ct_mul(y[i], tv);
         if (i != 0) {
             u[i - 1] = (uint32_t)cu & PQI_WORD_MASK;
             v[i - 1] = (uint32_t)cv & PQI_WORD_MASK;

@@ -18,6 +18,12 @@ typedef int64_t __attribute__((may_alias)) pqi_fx;
 typedef int64_t pqi_fx;
 #endif
 
+/* a b */
+static inline int64_t pqi_fx_mul_mixed(int32_t a, uint32_t b)
+{
+    return (int64_t)pqi_ct_mul64((uint64_t)(int64_t)a, b);
+}
+
 /* floor(a b / 2^shift), 1 <= shift <= 63, where that fits 64 bits. */
 static inline int64_t pqi_fx_mul(int64_t a, int64_t b, unsigned shift)
 {
@@ -26,10 +32,10 @@ static inline int64_t pqi_fx_mul(int64_t a, int64_t b, unsigned shift)
 #else
     int32_t a1 = (int32_t)(a >> 32), b1 = (int32_t)(b >> 32);
     uint32_t a0 = (uint32_t)a, b0 = (uint32_t)b;
-    uint64_t low = (uint64_t)a0 * b0;
-    int64_t s = (int64_t)a1 * b0 + (int64_t)(low >> 32);
-    int64_t t = (int64_t)b1 * a0 + (int64_t)(uint32_t)s;
-    uint64_t high = (uint64_t)((int64_t)a1 * b1 + (s >> 32) + (t >> 32));
+    uint64_t low = pqi_ct_mul(a0, b0);
+    int64_t s = pqi_fx_mul_mixed(a1, b0) + (int64_t)(low >> 32);
+    int64_t t = pqi_fx_mul_mixed(b1, a0) + (int64_t)(uint32_t)s;
+    uint64_t high = (uint64_t)(pqi_ct_mul_signed(a1, b1) + (s >> 32) + (t >> 32));
     return (int64_t)(high << (64 - shift) | ((uint64_t)t << 32 | (uint32_t)low) >> shift);
 #endif
 }

@@ -131,14 +131,14 @@ static inline fpr fpr_mul(fpr x, fpr y)
  * small by less than 2^57 * (2^-55.8 + 2^-58) + 1 < 4. */
 static inline uint64_t fpr_quotient(uint64_t a, uint64_t b)
 {
-    uint64_t b32 = b >> 21, r = 0xB4B4B4B4u - (b32 * 0xF0F0F0F0u >> 33);
+    uint64_t b32 = b >> 21, r = 0xB4B4B4B4u - (pqi_ct_mul64(b32, 0xF0F0F0F0u) >> 33);
     for (unsigned i = 0; i < 3; i++) {
-        r = r * (((uint64_t)1 << 31) - (b32 * r >> 32)) >> 30;
+        r = pqi_ct_mul64(r, ((uint64_t)1 << 31) - (pqi_ct_mul64(b32, r) >> 32)) >> 30;
     }
     uint64_t w = r << 32;
     w = (falcon_mulhi(w, ((uint64_t)1 << 63) - falcon_mulhi(b << 11, w)) << 2) - 8u;
     uint64_t q = falcon_mulhi(a << 11, w) >> 6;
-    uint64_t rest = (a << 56) - q * b; /* modulo 2^64; the true value is below 4 * b */
+    uint64_t rest = (a << 56) - pqi_ct_mul64(q, b); /* modulo 2^64; the true value is below 4 * b */
     for (unsigned i = 0; i < 2; i++) {
         uint64_t less = rest - (b << 1 >> i);
         uint64_t enough = (less >> 63) ^ 1u;

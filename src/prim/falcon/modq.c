@@ -153,20 +153,18 @@ static inline void inv_block(int16_t *a, size_t len, int16_t z)
     }
 }
 
-/* blocks * 2 * len = n. */
+/* n = 2 len blocks; a division would be a call on small cores. */
 static inline void layer(int16_t *a, size_t blocks, size_t len)
 {
-    const int16_t *z = roots + blocks;
-    for (size_t i = 0; i < blocks; i++) {
-        block(a + 2 * i * len, len, *z++);
+    for (size_t i = 0; i < blocks; i++, a += 2 * len) {
+        block(a, len, roots[blocks + i]);
     }
 }
 
 static inline void inv_layer(int16_t *a, size_t blocks, size_t len)
 {
-    const int16_t *z = roots + 2 * blocks;
-    for (size_t i = 0; i < blocks; i++) {
-        inv_block(a + 2 * i * len, len, *--z);
+    for (size_t i = 0; i < blocks; i++, a += 2 * len) {
+        inv_block(a, len, roots[2 * blocks - 1 - i]);
     }
 }
 

@@ -88,7 +88,7 @@ static uint32_t times_q(uint32_t *x, size_t len)
 {
     uint64_t carry = 0;
     for (size_t i = 0; i < len; i++) {
-        carry += (uint64_t)x[i] * PQI_FALCON_Q;
+        carry += pqi_ct_mul(x[i], PQI_FALCON_Q);
         x[i] = (uint32_t)carry & PQI_WORD_MASK;
         carry >>= 31;
     }

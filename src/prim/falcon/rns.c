@@ -280,7 +280,7 @@ static void add_mul(uint32_t *x, size_t len, size_t m, uint32_t d, const uint32_
 {
     uint64_t carry = 0;
     for (size_t i = 0; i < len; i++) {
-        carry += (uint64_t)d * prod[i] + x[i * m];
+        carry += pqi_ct_mul(d, prod[i]) + x[i * m];
         x[i * m] = (uint32_t)carry & PQI_WORD_MASK;
         carry >>= 31;
     }
@@ -317,7 +317,7 @@ void pqi_rns_rebuild(uint32_t *x, size_t len, size_t m, int is_signed, uint32_t 
         }
         uint64_t carry = 0;
         for (size_t k = 0; k < i; k++) {
-            carry += (uint64_t)tmp[k] * r.p;
+            carry += pqi_ct_mul(tmp[k], r.p);
             tmp[k] = (uint32_t)carry & PQI_WORD_MASK;
             carry >>= 31;
         }

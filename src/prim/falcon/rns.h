@@ -7,6 +7,8 @@
 #ifndef PQI_PRIM_FALCON_RNS_H
 #define PQI_PRIM_FALCON_RNS_H
 
+#include "ct/mul.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,9 +42,9 @@ static inline uint32_t pqi_rns_sub(uint32_t a, uint32_t b, uint32_t p)
 /* a b / R mod p for a b < p R. */
 static inline uint32_t pqi_rns_mul(uint32_t a, uint32_t b, uint32_t p, uint32_t neg_inv)
 {
-    uint64_t z = (uint64_t)a * b;
+    uint64_t z = pqi_ct_mul(a, b);
     uint32_t w = (uint32_t)z * neg_inv;
-    uint32_t d = (uint32_t)((z + (uint64_t)w * p) >> 32) - p;
+    uint32_t d = (uint32_t)((z + pqi_ct_mul(w, p)) >> 32) - p;
     return d + (p & (0u - (d >> 31)));
 }
 

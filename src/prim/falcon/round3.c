@@ -165,9 +165,10 @@ static void product(uint32_t *out, const int32_t *k, const uint32_t *f, size_t s
         for (size_t i = 0; i < m; i++) {
             int64_t low = carry[i], high = 0;
             for (size_t j = 0; j < m; j++) {
-                int64_t t = v[j] * factor[m + i - j];
-                low += t & PQI_WORD_MASK;
-                high += t >> 31;
+                int32_t digit = (int32_t)((row[j] ^ flip) - flip);
+                int64_t v = pqi_ct_mul_signed(digit, j <= i ? k[i - j] : -k[m + i - j]);
+                low += v & PQI_WORD_MASK;
+                high += v >> 31;
             }
             out[w * m + i] = (uint32_t)low & PQI_WORD_MASK;
             carry[i] = high + (low >> 31);

@@ -166,7 +166,7 @@ static twig get_twig(walk *k)
 /* z modulo q in -6145..6145, |z| < 2^20; 174746 = round(2^31 / q). */
 static inline int16_t residue(int32_t z)
 {
-    int64_t t = ((int64_t)z * 174746 + (1 << 30)) >> 31;
+    int64_t t = (pqi_ct_mul_signed(z, 174746) + (1 << 30)) >> 31;
     return (int16_t)(z - (int32_t)t * PQI_FALCON_Q);
 }
 

@@ -5,6 +5,7 @@
 #define PQI_PRIM_FALCON_WIDE_H
 
 #include "ct/ct.h"
+#include "ct/mul.h"
 
 #if defined(__SIZEOF_INT128__)
 __extension__ typedef unsigned __int128 pqi_falcon_u128;
@@ -21,11 +22,11 @@ static inline uint64_t falcon_mul64(uint64_t *lo, uint64_t a, uint64_t b)
 #else
     uint32_t a0 = (uint32_t)a, a1 = (uint32_t)(a >> 32);
     uint32_t b0 = (uint32_t)b, b1 = (uint32_t)(b >> 32);
-    uint64_t p00 = (uint64_t)a0 * b0;
-    uint64_t mid = (uint64_t)a1 * b0 + (p00 >> 32); /* at most 2^64 - 2^32 */
-    uint64_t low = (uint64_t)a0 * b1 + (uint32_t)mid;
+    uint64_t p00 = pqi_ct_mul(a0, b0);
+    uint64_t mid = pqi_ct_mul(a1, b0) + (p00 >> 32); /* at most 2^64 - 2^32 */
+    uint64_t low = pqi_ct_mul(a0, b1) + (uint32_t)mid;
     *lo = low << 32 | (uint32_t)p00;
-    return (uint64_t)a1 * b1 + (mid >> 32) + (low >> 32);
+    return pqi_ct_mul(a1, b1) + (mid >> 32) + (low >> 32);
 #endif
 }
 
@@ -100,7 +101,8 @@ static inline unsigned falcon_clz(uint64_t x)
 #endif
 }
 
-/* x >> n and x << n, n < 64. On 32-bit machines the compiler may branch on n >= 32. The barrier keeps
+/* x >> n and x << n, n < 64. 32-bit machines shift words: compilers branch on n >= 32, even where it
+ * cannot be. The barrier keeps
  * compilers from pairing two of these in a vector instruction, which is slower and which tools that
  * follow secrets take for a leak. */
 static inline uint64_t falcon_shr(uint64_t x, unsigned n)
@@ -108,9 +110,12 @@ static inline uint64_t falcon_shr(uint64_t x, unsigned n)
 #if UINTPTR_MAX > 0xFFFFFFFFu
     return x >> pqi_ct_barrier_u32(n);
 #else
-    uint64_t far = 0u - (uint64_t)(n >> 5);
-    x ^= (x ^ (x >> 32)) & far;
-    return x >> (n & 31u);
+    uint32_t lo = (uint32_t)x, hi = (uint32_t)(x >> 32), far = 0u - (n >> 5);
+    lo ^= (lo ^ hi) & far;
+    hi &= ~far;
+    n &= 31u;
+    lo = lo >> n | hi << 1 << (31u - n);
+    return (uint64_t)(hi >> n) << 32 | lo;
 #endif
 }
 
@@ -119,9 +124,12 @@ static inline uint64_t falcon_shl(uint64_t x, unsigned n)
 #if UINTPTR_MAX > 0xFFFFFFFFu
     return x << pqi_ct_barrier_u32(n);
 #else
-    uint64_t far = 0u - (uint64_t)(n >> 5);
-    x ^= (x ^ (x << 32)) & far;
-    return x << (n & 31u);
+    uint32_t lo = (uint32_t)x, hi = (uint32_t)(x >> 32), far = 0u - (n >> 5);
+    hi ^= (hi ^ lo) & far;
+    lo &= ~far;
+    n &= 31u;
+    hi = hi << n | lo >> 1 >> (31u - n);
+    return (uint64_t)hi << 32 | lo << n;
 #endif
 }
 

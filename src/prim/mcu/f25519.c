@@ -43,7 +43,7 @@ void pqi_fe_sub(pqi_fe r, const pqi_fe a, const pqi_fe b)
     r[7] = ((uint32_t)high & TOP) + TOP + 1u + (uint32_t)acc;
 }
 
-#if defined(PQI_MCU_MUL16)
+#if defined(PQI_CT_MUL16)
 
 /* Half words: (2^16 - 1)^2 + 2 (2^16 - 1) = 2^32 - 1. */
 #define STEP(j)                                                                                    \

@@ -1,35 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
- * 32 x 32 -> 64 bit products in constant time.
- *
- * PORTABILITY: UMULL of a Cortex-M3 ends early for small operands, and a Cortex-M0 has no such
- * instruction. There, and wherever PQI_MCU_MUL16 is defined, a product is made of four 16 x 16 -> 32
- * bit ones; MUL of both cores takes the same time for all operands. */
+ * 32 x 32 -> 64 bit products with what is added to them, in constant time (ct/mul.h). */
 #ifndef PQI_PRIM_MCU_WIDE_H
 #define PQI_PRIM_MCU_WIDE_H
 
-#include <stdint.h>
-
-#if !defined(PQI_MCU_MUL16) && (defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_7M__))
-#define PQI_MCU_MUL16 1
-#endif
+#include "ct/mul.h"
 
 static inline uint64_t wide_mul(uint32_t a, uint32_t b)
 {
-#if defined(PQI_MCU_MUL16)
-    uint32_t al = a & 0xffffu, ah = a >> 16, bl = b & 0xffffu, bh = b >> 16;
-    uint32_t lo = al * bl, hi = ah * bh;
-    uint64_t mid = (uint64_t)(al * bh) + ah * bl;
-    return ((uint64_t)hi << 32 | lo) + (mid << 16);
-#else
-    return (uint64_t)a * b;
-#endif
+    return pqi_ct_mul(a, b);
 }
 
 /* a * b + c + d, which fits: (2^32 - 1)^2 + 2 (2^32 - 1) = 2^64 - 1. One instruction where there is the
  * DSP extension (Cortex-M4, M7, M33). */
 static inline uint64_t wide_mul_add(uint32_t a, uint32_t b, uint32_t c, uint32_t d)
 {
-#if !defined(PQI_MCU_MUL16) && defined(__thumb2__) && defined(__ARM_FEATURE_DSP)
+#if !defined(PQI_CT_MUL16) && defined(__thumb2__) && defined(__ARM_FEATURE_DSP)
     __asm__("umaal %0, %1, %2, %3" : "+r"(c), "+r"(d) : "r"(a), "r"(b));
     return (uint64_t)d << 32 | c;
 #else

@@ -6,7 +6,7 @@
 #ifndef PQI_PRIM_MLDSA_FIELD_H
 #define PQI_PRIM_MLDSA_FIELD_H
 
-#include <stdint.h>
+#include "ct/mul.h"
 
 #define PQI_MLDSA_N 256u     /* FIPS 204 section 2.3 */
 #define PQI_MLDSA_Q 8380417u /* FIPS 204 Table 1: 2^23 - 2^13 + 1 */
@@ -25,14 +25,14 @@ typedef struct pqi_mldsa_poly {
  * m*q = -p mod 2^32, so the low word of the sum is zero; p + m*q < 2^33 * q < 2^64. */
 PQI_MLDSA_INLINE uint32_t pqi_mldsa_mont_reduce(uint64_t p)
 {
-    uint32_t m = (uint32_t)((p & 0xffffffffu) * PQI_MLDSA_NEG_QINV);
-    return (uint32_t)((p + (uint64_t)m * PQI_MLDSA_Q) >> 32);
+    uint32_t m = (uint32_t)p * PQI_MLDSA_NEG_QINV;
+    return (uint32_t)((p + pqi_ct_mul(m, PQI_MLDSA_Q)) >> 32);
 }
 
 /* a * b / 2^32 mod q, for a * b < 2^32 * q; result < a*b / 2^32 + q. */
 PQI_MLDSA_INLINE uint32_t pqi_mldsa_mont_mul(uint32_t a, uint32_t b)
 {
-    return pqi_mldsa_mont_reduce((uint64_t)a * b);
+    return pqi_mldsa_mont_reduce(pqi_ct_mul(a, b));
 }
 
 /* a mod q for a < 2q: subtracts q and adds it back where that went below zero (bit 31 set). */

@@ -149,7 +149,7 @@ void pqi_mldsa_intt(pqi_mldsa_poly *a)
 void pqi_mldsa_mac(uint64_t acc[PQI_MLDSA_N], const pqi_mldsa_poly *a, const pqi_mldsa_poly *b)
 {
     for (unsigned i = 0; i < PQI_MLDSA_N; i++) {
-        acc[i] += (uint64_t)a->c[i] * b->c[i];
+        acc[i] += pqi_ct_mul(a->c[i], b->c[i]);
     }
 }
 

@@ -89,7 +89,7 @@ static inline void multiply_rows(sign_tmp *w)
         for (unsigned n = 0; n < N; n++) {
             uint64_t acc = 0;
             for (unsigned j = 0; j < L; j++) {
-                acc += (uint64_t)w->a[i][j].c[n] * w->u.y[j].c[n];
+                acc += pqi_ct_mul(w->a[i][j].c[n], w->u.y[j].c[n]);
             }
             w->w.c[n] = pqi_mldsa_mont_reduce(acc);
         }

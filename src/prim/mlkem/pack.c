@@ -7,6 +7,7 @@
 #include "prim/mlkem/poly.h"
 
 #include "ct/ct.h"
+#include "ct/mul.h"
 
 void pqi_mlkem_encode12(uint8_t *out, const pqi_mlkem_poly *p)
 {
@@ -50,8 +51,9 @@ static inline uint32_t compress_small(uint32_t x, unsigned d)
 /* d = 10, 11: the product has 34 bits. */
 static inline uint32_t compress_big(uint32_t x, unsigned d)
 {
-    const uint64_t m = 2580335u; /* round(2^33 / q), so that s = 33 - d */
-    return (uint32_t)((x * m + ((uint64_t)1 << (32 - d))) >> (33 - d)) & ((1u << d) - 1u);
+    const uint32_t m = 2580335u; /* round(2^33 / q), so that s = 33 - d */
+    return (uint32_t)((pqi_ct_mul(x, m) + ((uint64_t)1 << (32 - d))) >> (33 - d)) &
+           ((1u << d) - 1u);
 }
 
 static void compress4(uint8_t *out, const int16_t *c)
