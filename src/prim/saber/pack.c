@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Bit strings and sampling, spec sections 8.1 and 8.2. */
+ * Bit strings and sampling: the specification's BS2POL, POL2BS and the inner part of GenSecret. */
 #include "prim/saber/poly.h"
 
 #include "ct/ct.h"

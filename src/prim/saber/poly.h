@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define PQI_SABER_N     256u
-#define PQI_SABER_LOG_Q 13u /* spec section 2.2 */
+#define PQI_SABER_LOG_Q 13u /* spec, parameter table: q = 2^13, p = 2^10 */
 #define PQI_SABER_LOG_P 10u
 
 #define PQI_SABER_BYTES(bits) ((size_t)(bits) * (PQI_SABER_N / 8u)) /* of a packed polynomial */
@@ -48,7 +48,7 @@ void pqi_saber_sum_add(pqi_saber_sum *w, const int16_t *a, const pqi_saber_small
 /* out = the sum modulo 2^16. Destroys it. */
 void pqi_saber_sum_get(uint16_t *out, pqi_saber_sum *w);
 
-/* pack.c: bit strings (spec section 8.1) and the binomial distribution (section 8.2). Lowest bits
+/* pack.c: bit strings (BS2POL, POL2BS) and the binomial distribution (GenSecret). Lowest bits
  * come first. */
 
 /* Packs the low `bits` bits of 256 coefficients into 32 * bits bytes. `out` may be the memory of

@@ -9,7 +9,7 @@
 #include <pqi/hash.h>
 #include <pqi/kem.h>
 
-/* Spec section 4, Table 1: rank l, mu of the binomial distribution, log2 of T. */
+/* Spec, parameter table: rank l, mu of the binomial distribution, log2 of T. */
 typedef struct pqi_saber_set {
     uint8_t k, mu, log_t;
 } pqi_saber_set;
@@ -26,7 +26,7 @@ typedef struct pqi_saber_work {
 
 #define PQI_SABER_TMP(k) (sizeof(pqi_saber_work) + (k) * sizeof(pqi_saber_small))
 
-/* Bytes: public key, secret key, ciphertext (spec section 4, Table 1). */
+/* Bytes: public key, secret key, ciphertext. */
 #define PQI_SABER_PK(k)        (PQI_SABER_BYTES(PQI_SABER_LOG_P) * (k) + 32u)
 #define PQI_SABER_SK(k)        (PQI_SABER_BYTES(PQI_SABER_LOG_Q) * (k) + PQI_SABER_PK(k) + 64u)
 #define PQI_SABER_CT(k, log_t) (PQI_SABER_BYTES(PQI_SABER_LOG_P) * (k) + PQI_SABER_BYTES(log_t))

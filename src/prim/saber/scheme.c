@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Saber.PKE and Saber.KEM of the round-3 submission document ("spec"), sections 2.4, 2.5 and 8.
+ * Saber.PKE and Saber.KEM of the round-3 submission document ("spec"), whose algorithms are cited by name.
  * Letters are those of the specification; A is the matrix, b and b' its rounded products.
  *
  * Implementation notes. The bytes of A come from one SHAKE128 stream, row by row, and are used in
@@ -33,7 +33,7 @@ _Static_assert(POLY_P <= SUM_LEN && 32 * 10 <= SUM_LEN, "pieces and noise fit w-
 
 typedef pqi_saber_work work;
 
-/* Constants of rounding, spec section 2.2. */
+/* The coefficients of the constants h, h1 and h2 of the spec, which round. */
 #define H1 (1u << (LOG_Q - LOG_P - 1)) /* 4 */
 static unsigned h2(const pqi_saber_set *set)
 {
@@ -54,7 +54,7 @@ static void start_stream(work *w, const uint8_t seed[32])
     pqi_xof_absorb(&w->xof, seed, 32);
 }
 
-/* GenSecret, spec section 8.2 (Algorithm 16): w->s from a seed in w->kr + 32. */
+/* GenSecret: w->s from a seed in w->kr + 32. */
 static void make_secret(const pqi_saber_set *set, work *w)
 {
     start_stream(w, w->kr + 32);
@@ -66,7 +66,7 @@ static void make_secret(const pqi_saber_set *set, work *w)
     }
 }
 
-/* GenMatrix, spec section 8.2 (Algorithm 15): the next entry, centred. */
+/* GenMatrix: the next entry, centred. */
 static void next_entry(work *w)
 {
     uint8_t *bytes = (uint8_t *)w->a + (SUM_LEN - POLY_Q);
@@ -124,7 +124,7 @@ static void transposed_product(
     }
 }
 
-/* Saber.PKE.KeyGen (Algorithm 17) and Saber.KEM.KeyGen (Algorithm 20). */
+/* Saber.PKE.KeyGen and Saber.KEM.KeyGen. */
 pqi_status pqi_saber_keygen(
     const pqi_saber_set *set, uint8_t *pk, uint8_t *sk, const uint8_t *seed, void *tmp)
 {
