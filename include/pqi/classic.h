@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The classical primitives, behind one table: OpenSSL 3 on hosts (pqi/host.h), a small
- * constant-time set on microcontrollers. The core never names a backend.
+ * constant-time set on microcontrollers (pqi/classic_mcu.h). The core never names a backend.
  *
  * All entries are thread-safe, keep no pointer and take checked arguments. Secrets: keys, plaintext
  * and shared secrets; time depends on lengths only. On error outputs are zero. */

@@ -78,15 +78,19 @@ PQI_API PQI_MUST_CHECK pqi_status pqi_mcu_no_ed25519_verify(
  * out on a failure). A text has at most 2^31 - 17 bytes, with CCM 65,535.
  * PQI_OK; PQI_ERR_UNSUPPORTED: an id of another AEAD; PQI_ERR_ARG: a wrong length of key, nonce or
  * output; PQI_ERR_AUTH: the tag is wrong. On error all of out is zero. */
-PQI_API PQI_MUST_CHECK pqi_status pqi_mcu_gcm_seal(/* PQI_AEAD_AES_256_GCM, SP 800-38D */
+
+/* PQI_AEAD_AES_256_GCM, SP 800-38D. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_mcu_gcm_seal(
     const pqi_aead_key *k, pqi_cspan aad, pqi_cspan in, pqi_span out);
 PQI_API PQI_MUST_CHECK pqi_status pqi_mcu_gcm_open(
     const pqi_aead_key *k, pqi_cspan aad, pqi_cspan in, pqi_span out);
-PQI_API PQI_MUST_CHECK pqi_status pqi_mcu_ccm_seal(/* PQI_AEAD_AES_128_CCM_8 and _16, RFC 3610 */
+/* PQI_AEAD_AES_128_CCM_8 and _16, RFC 3610. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_mcu_ccm_seal(
     const pqi_aead_key *k, pqi_cspan aad, pqi_cspan in, pqi_span out);
 PQI_API PQI_MUST_CHECK pqi_status pqi_mcu_ccm_open(
     const pqi_aead_key *k, pqi_cspan aad, pqi_cspan in, pqi_span out);
-PQI_API PQI_MUST_CHECK pqi_status pqi_mcu_chacha_seal(/* PQI_AEAD_CHACHA20_POLY1305, RFC 8439 */
+/* PQI_AEAD_CHACHA20_POLY1305, RFC 8439. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_mcu_chacha_seal(
     const pqi_aead_key *k, pqi_cspan aad, pqi_cspan in, pqi_span out);
 PQI_API PQI_MUST_CHECK pqi_status pqi_mcu_chacha_open(
     const pqi_aead_key *k, pqi_cspan aad, pqi_cspan in, pqi_span out);
