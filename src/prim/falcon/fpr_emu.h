@@ -166,14 +166,17 @@ static inline fpr fpr_div(fpr x, fpr y)
  * off, and the last steps count up. */
 static inline uint64_t fpr_root(uint64_t a, uint64_t *rest)
 {
-    uint64_t x = a >> 22, y = 0x88816F00u - (x * 0x4E00D1B7u >> 32);
+    uint64_t x = a >> 22, y = 0x88816F00u - (pqi_ct_mul64(x, 0x4E00D1B7u) >> 32);
     for (unsigned i = 0; i < 4; i++) {
-        y = y * (((uint64_t)3 << 31) - (x * (y * y >> 31) >> 30)) >> 32;
+        uint64_t xyy = pqi_ct_mul64(x, pqi_ct_mul64(y, y) >> 31) >> 30;
+        y = pqi_ct_mul64(y, ((uint64_t)3 << 31) - xyy) >> 32;
     }
-    uint64_t s = x * y >> 31; /* 30 bits behind the point */
-    int64_t lack = (int64_t)((a << 8) - s * s);
-    uint64_t root = (s << 23) + (uint64_t)(((lack >> 4) * (int64_t)y) >> 35) - 3u;
-    uint64_t left = (a << 54) - root * root; /* modulo 2^64; the true value is below 12 * root */
+    uint64_t s = pqi_ct_mul64(x, y) >> 31; /* 30 bits behind the point */
+    int64_t lack = (int64_t)((a << 8) - pqi_ct_mul64(s, s));
+    uint64_t root =
+        (s << 23) + (uint64_t)((int64_t)pqi_ct_mul64((uint64_t)(lack >> 4), y) >> 35) - 3u;
+    uint64_t left =
+        (a << 54) - pqi_ct_mul64(root, root); /* modulo 2^64; the true value is below 12 * root */
     for (unsigned i = 0; i < 5; i++) {
         uint64_t less = left - 2 * root - 1;
         uint64_t fits = (less >> 63) - 1u;
