@@ -34,8 +34,10 @@ static const uint8_t zero[ROOM], rnd_bytes[48] = {7};
 static const pqi_cspan rnd = {rnd_bytes, 48}, det = {zero, 48};
 static const pqi_cspan part = {(const uint8_t *)"valve 17 may open", 17};
 
-/* Attempts fail as often as the test says; the link wraps pqi_falcon_attempt(). */
+/* Attempts fail as often, and use the backend, that the test says; the link wraps
+ * pqi_falcon_attempt(). */
 static unsigned failing;
+static const pqi_falcon_backend *instead;
 
 const int16_t *real_attempt(pqi_falcon_work *w, const pqi_falcon_backend *backend,
     const pqi_falcon_expanded *e, const uint8_t *seed) __asm__("__real_pqi_falcon_attempt");
@@ -49,7 +51,7 @@ const int16_t *wrap_attempt(pqi_falcon_work *w, const pqi_falcon_backend *backen
         failing--;
         return NULL;
     }
-    return real_attempt(w, backend, e, seed);
+    return real_attempt(w, instead != NULL ? instead : backend, e, seed);
 }
 
 static void setup(unsigned logn)
@@ -71,6 +73,7 @@ static void setup(unsigned logn)
     t.room = (pqi_span){tmp.b, t.tmp_len};
     memset(tmp.b, 0x5A, sizeof tmp.b);
     failing = 0;
+    instead = NULL;
 }
 
 static pqi_status sign_as(pqi_falcon_format format, pqi_cspan r)
@@ -292,6 +295,58 @@ static void expanded(void **state)
     }
 }
 
+/* Keys that decode and are none: f = 1 with g = F = 0, whose 1/sigma is 74 where the sampler wants
+ * 0.55 to 0.78; the same with F of 127s. They are refused, soon and by both backends. */
+static void forged_keys(void **state)
+{
+    const pqi_falcon_backend *backends[2] = {&pqi_falcon_emulated, pqi_falcon_native};
+    (void)state;
+    for (unsigned i = 0; i < 8; i++) {
+        setup(9 + (i & 1u));
+        unsigned bits = t.logn == 9 ? 6 : 5;
+        size_t fg_len = (size_t)bits << t.logn >> 3, n = (size_t)1 << t.logn;
+        instead = backends[i >> 2];
+        memset(t.sk + 1, 0, t.alg->sk_len - 1);
+        t.sk[1] = (uint8_t)(1u << (8 - bits));
+        if ((i & 2u) != 0) {
+            memset(t.sk + 1 + 2 * fg_len, 0x7f, n);
+        }
+        expect(good(), PQI_ERR_ARG);
+        memset(ek.b, 1, t.ek_len);
+        assert_int_equal(pqi_falcon_expand(t.alg, t.ek_out, t.sk_, t.room), PQI_ERR_ARG);
+        assert_true(pqi_ct_is_zero_mask(ek.b, t.ek_len) != 0);
+        assert_true(pqi_ct_is_zero_mask(tmp.b, t.tmp_len) != 0);
+    }
+}
+
+static void spoil(unsigned how)
+{
+    size_t words = t.ek_len / 8 - 2;
+    for (size_t i = 0; i < words; i++) {
+        static const uint64_t what[4] = {UINT64_MAX, 0, 0x7FEFFFFFFFFFFFFFu, 0xC059000000000000u};
+        memcpy(ek.b + 8 * i, &what[how & 3u], 8);
+    }
+}
+
+/* Signing with an expanded key that was overwritten, by NaN, 0, huge and negative numbers, ends too. */
+static void spoilt_expanded_keys(void **state)
+{
+    const pqi_falcon_backend *backends[2] = {&pqi_falcon_emulated, pqi_falcon_native};
+    (void)state;
+    for (unsigned i = 0; i < 8; i++) {
+        setup(9);
+        instead = backends[i >> 2];
+        spoil(i);
+        memset(sig, 0xEE, sizeof sig);
+        assert_int_equal(pqi_falcon_sign_expanded(t.alg, PQI_FALCON_PADDED,
+                             (pqi_span){sig, sizeof sig}, &sig_len, t.ek_, &part, 1, rnd, t.room),
+            PQI_ERR_ARG);
+        assert_int_equal(sig_len, 0);
+        assert_true(pqi_ct_is_zero_mask(sig, sizeof sig) != 0);
+        assert_true(pqi_ct_is_zero_mask(tmp.b, t.tmp_len) != 0);
+    }
+}
+
 /* A nonce and a seed from outside are used as they are. */
 static void seeded(void **state)
 {
@@ -317,4 +372,5 @@ static void seeded(void **state)
 
 PQI_TEST_MAIN(cmocka_unit_test(round_trips), cmocka_unit_test(empty_message),
     cmocka_unit_test(nonces), cmocka_unit_test(descriptor), cmocka_unit_test(refusals),
-    cmocka_unit_test(attempts_run_out), cmocka_unit_test(expanded), cmocka_unit_test(seeded))
+    cmocka_unit_test(attempts_run_out), cmocka_unit_test(expanded), cmocka_unit_test(seeded),
+    cmocka_unit_test(forged_keys), cmocka_unit_test(spoilt_expanded_keys))

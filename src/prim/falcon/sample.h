@@ -12,10 +12,11 @@ typedef struct pqi_falcon_work {
     pqi_falcon_prng prng;
     pqi_xof x;
     unsigned logn;
-    void *t;    /* 2n words */
-    void *gram; /* n words */
-    void *l10;  /* n words; z0 stands here at the end */
-    void *g00;  /* n/2 words */
+    uint32_t unsound; /* not zero: the backend met values that no private key gives */
+    void *t;          /* 2n words */
+    void *gram;       /* n words */
+    void *l10;        /* n words; z0 stands here at the end */
+    void *g00;        /* n/2 words */
     int8_t *f, *g, *F, *G;
     uint16_t *hash;   /* the hashed message */
     int16_t *z0, *z1; /* the sampled lattice point, modulo q */
@@ -29,6 +30,8 @@ typedef struct pqi_falcon_work {
 #define PQI_FALCON_TREE_WORDS(n, logn)  ((n) / 2u * ((logn) + 1u))
 #define PQI_FALCON_EXPANDED_FP(n, logn) (3u * (n) + PQI_FALCON_TREE_WORDS(n, logn))
 
+/* Each function sets w->unsound. It ends in bounded time for any key and any expanded key; what it
+ * gives for an unsound one is of no use. */
 typedef struct pqi_falcon_backend {
     /* Whether this backend computes what it should, here and now. */
     bool (*trusted)(void);

@@ -69,7 +69,8 @@ typedef struct walk {
     fpr *gram, *out;
     const fpr *tree;
     fpr inv_sigma, sigma_min;
-    int16_t *z; /* where samples go */
+    int16_t *z;   /* where samples go */
+    uint64_t bad; /* 1 once a value was out of the range that SamplerZ takes */
 } walk;
 
 static inline int64_t *pair_of(const walk *k, size_t m)
@@ -141,6 +142,31 @@ typedef struct twig {
     int64_t l;
 } twig;
 
+/* `bits` where ok is 1, else the number `instead`, which is noted. */
+static inline fpr keep_if(walk *k, uint64_t ok, uint64_t bits, uint64_t instead)
+{
+    k->bad |= ok ^ 1u;
+    return fpr_const(instead ^ ((bits ^ instead) & (0 - ok)));
+}
+
+/* The range 1/1.8205 <= 1/sigma < 1/sigma_min, where SamplerZ accepts more than half of the proposals.
+ * Keys keep to it: their Gram-Schmidt norms are at most 1.17 sqrt(q) (section 3.8.2), and as these
+ * come in pairs of product q, at least sqrt(q) / 1.17. With 1/sigma far above it no proposal would be
+ * accepted in a lifetime; and a private key may be one that somebody forged. */
+static inline fpr in_range(walk *k, fpr isigma)
+{
+    uint64_t a = fpr_bits(isigma), ccs = fpr_bits(fpr_mul(isigma, k->sigma_min));
+    uint64_t above = ~(a | (a - INV_SIGMA0)), below = (ccs - 0x3FF0000000000000u) & ~ccs;
+    return keep_if(k, (above & below) >> 63, a, INV_SIGMA0);
+}
+
+/* |mu| < 2^19: the terms of a centre are below n |F| <= 2^17. */
+static inline fpr in_reach(walk *k, fpr mu)
+{
+    uint64_t m = fpr_bits(mu);
+    return keep_if(k, ((m << 1 >> 1) - 0x4120000000000000u) >> 63, m, 0);
+}
+
 /* Computed as Algorithm 9, step 3 has it. */
 static twig get_twig(walk *k)
 {
@@ -148,12 +174,13 @@ static twig get_twig(walk *k)
     if (k->tree != NULL) {
         const fpr *node = k->tree;
         k->tree += 3;
-        return (twig){node[0], node[2], fpr_word(&node[1])};
+        return (twig){in_range(k, node[0]), node[1], in_range(k, node[2])};
     }
     fpr *d = node_of(k, 2);
     decompose(d, &d11, 1);
-    twig v = {fpr_mul(fpr_sqrt(d11), k->inv_sigma), fpr_mul(fpr_sqrt(d[0]), k->inv_sigma),
-        fpr_word(&d[1])};
+    twig v = {fpr_mul(fpr_sqrt(d11), k->inv_sigma), d[1], fpr_mul(fpr_sqrt(d[0]), k->inv_sigma)};
+    v.right = in_range(k, v.right);
+    v.left = in_range(k, v.left);
     if (k->out != NULL) {
         k->out[0] = v.right;
         fpr_set_word(&k->out[1], v.l);
@@ -170,13 +197,9 @@ static inline int16_t residue(int32_t z)
     return (int16_t)(z - (int32_t)t * PQI_FALCON_Q);
 }
 
-/* Samples near mu, stores the coefficient and returns it in the form of mu. */
-static int64_t draw(const walk *k, int64_t mu, fpr isigma, size_t at)
+static inline fpr draw(walk *k, fpr mu, fpr isigma, size_t at)
 {
-    const int64_t one = (int64_t)1 << PQI_FALCON_T_SCALE;
-    fpr r = fpr_scaled(mu & (one - 1), -PQI_FALCON_T_SCALE);
-    int32_t z = (int32_t)(mu >> PQI_FALCON_T_SCALE);
-    z += sample_z(k->prng, r, isigma, k->sigma_min);
+    int32_t z = sample_z(k->prng, in_reach(k, mu), isigma, k->sigma_min);
     k->z[at] = residue(z);
     return falcon_double(z, PQI_FALCON_T_SCALE);
 }
@@ -333,10 +356,16 @@ static inline void sample(pqi_falcon_work *w)
     k.prng = &w->prng;
     make_root(w);
     sample_right(&k, w, k.t);
-    load_over_q(k.t, w->f, w->logn, 0);
-    carry_over(&k, w, k.t, w->l10, w->gram);
-    load_over_q(w->l10, w->F, w->logn, 1);
-    sample_left(&k, w, w->l10, w->gram, k.t + k.n);
+    load_small(k.t, w->f, w->logn);
+    scale_all(k.t, k.n, FPR_INV_Q);
+    carry_over(&k, w, k.t, w->l10);
+    load_small(w->l10, w->F, w->logn);
+    scale_all(w->l10, k.n, fpr_neg(FPR_INV_Q));
+    prepare_left(&k, w->l10);
+    memcpy(k.gram, w->g00, k.n / 2 * sizeof(fpr));
+    k.z = w->z0;
+    walk_tree(&k, false);
+    w->unsound = (uint32_t)k.bad;
 }
 
 static inline void sample_expanded(pqi_falcon_work *w, const void *ek)
@@ -346,8 +375,11 @@ static inline void sample_expanded(pqi_falcon_work *w, const void *ek)
     k.prng = &w->prng;
     k.tree = (const void *)(l10 + k.n);
     sample_right(&k, w, fq);
-    carry_over(&k, w, fq, l10, w->gram);
-    sample_left(&k, w, minus_fq, w->gram, k.t + k.n);
+    carry_over(&k, w, fq, l10);
+    prepare_left(&k, minus_fq);
+    k.z = w->z0;
+    walk_tree(&k, false);
+    w->unsound = (uint32_t)k.bad;
 }
 
 static inline void expand(pqi_falcon_work *w, void *ek)
@@ -363,6 +395,7 @@ static inline void expand(pqi_falcon_work *w, void *ek)
     walk_tree(&k, true);
     memcpy(k.gram, w->g00, k.n / 2 * sizeof(fpr));
     walk_tree(&k, true);
+    w->unsound = (uint32_t)k.bad;
 }
 
 #endif

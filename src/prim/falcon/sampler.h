@@ -15,8 +15,8 @@
 
 #include <stdbool.h>
 
-/* 1 / sigma and sigma_min, section 2.5 and Table 3.3; log 2 and its inverse; 1 / (2 * 1.8205^2).
- * tools/falcon-tables computes everything here. */
+/* 1 / sigma and sigma_min, section 2.5 and Table 3.3; log 2 and its inverse; 1 / (2 * 1.8205^2);
+ * 1 / 1.8205. tools/falcon-tables computes everything here. */
 #define INV_SIGMA_512  0x3F78B6C2DE64C7C9u
 #define INV_SIGMA_1024 0x3F78531EF6311AE2u
 #define SIGMA_MIN_512  0x3FF47201BF1F7A75u
@@ -24,6 +24,7 @@
 #define LN2            0x3FE62E42FEFA39EFu
 #define INV_LN2        0x3FF71547652B82FEu
 #define INV_2SIGMA0SQ  0x3FC34F8BC183BBC2u
+#define INV_SIGMA0     0x3FE193DCD8464F73u
 
 #define BASE_ROWS 20u
 
@@ -89,13 +90,9 @@ static inline bool accept(pqi_falcon_prng *p, fpr x, fpr ccs)
     return w < 0;
 }
 
-/* A proposal is accepted with probability above 1/2 for any sigma of a sound key: this many are refused
- * with probability below 2^-500. The bound is for unsound keys, whose signatures fail anyway. */
-#define MAX_PROPOSALS 500u
-
-/* Algorithm 15, SamplerZ, for 0 <= r < 1: its result less floor(mu), where r = mu - floor(mu).
- * isigma = 1 / sigma, sigma_min <= sigma <= 1.8205. */
-static inline int32_t sample_z(pqi_falcon_prng *p, fpr r, fpr isigma, fpr sigma_min)
+/* Algorithm 15, SamplerZ. isigma = 1 / sigma, sigma_min < sigma <= 1.8205; |mu| < 2^30. Ends only
+ * for such a sigma. */
+static inline int32_t sample_z(pqi_falcon_prng *p, fpr mu, fpr isigma, fpr sigma_min)
 {
     fpr dss = fpr_half(fpr_sqr(isigma)); /* 1 / (2 sigma^2) */
     fpr ccs = fpr_mul(isigma, sigma_min);

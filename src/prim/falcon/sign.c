@@ -96,6 +96,13 @@ static void hash_message(pqi_falcon_work *w, const job *j, const uint8_t nonce[P
     pqi_falcon_hash_to_point(&w->x, w->hash, j->logn);
 }
 
+/* The key is no private key, and that may show. */
+static bool is_unsound(pqi_falcon_work *w)
+{
+    PQI_PUBLIC(&w->unsound, sizeof w->unsound);
+    return w->unsound != 0;
+}
+
 /* Steps 4 to 12, after hashing. */
 static pqi_status try_until_short(
     pqi_falcon_work *w, const job *j, const draws *d, uint8_t *sig, size_t *sig_len)
@@ -115,6 +122,10 @@ static pqi_status try_until_short(
         pqi_xof_squeeze(&w->x, seed, sizeof seed);
         const int16_t *s2 = pqi_falcon_attempt(w, backend, &ek, seed);
         if (s2 == NULL) {
+            if (is_unsound(w)) {
+                st = PQI_ERR_ARG;
+                break;
+            }
             continue;
         }
         PQI_PUBLIC(s2, n * sizeof *s2);
@@ -247,6 +258,9 @@ pqi_status pqi_falcon_expand(const pqi_sig *alg, pqi_span ek, pqi_cspan sk, pqi_
     st = load_key(w, sk.ptr);
     if (st == PQI_OK) {
         pqi_falcon_pick()->expand(w, ek.ptr);
+        st = is_unsound(w) ? PQI_ERR_ARG : PQI_OK;
+    }
+    if (st == PQI_OK) {
         pqi_falcon_transform_basis(w, (void *)(ek.ptr + EXPANDED_BASIS(n, logn)));
         memset(ek.ptr + ek.len - 8, 0, 8);
         memcpy(ek.ptr + EXPANDED_SK(n, logn), sk.ptr, sk.len);

@@ -22,7 +22,7 @@ typedef struct pqi_falcon_expanded {
 
 /* Algorithm 10, steps 4 to 10, one pass: w->prng is started from `seed`, w->hash and, without an
  * expanded key, w->f..G are set. Returns s2 (n coefficients, inside w) where (s1, s2) is short enough,
- * else NULL: try again with another seed. */
+ * else NULL: try again with another seed, unless w->unsound. */
 const int16_t *pqi_falcon_attempt(pqi_falcon_work *w, const pqi_falcon_backend *backend,
     const pqi_falcon_expanded *ek, const uint8_t seed[PQI_FALCON_PRNG_SEED]);
 
