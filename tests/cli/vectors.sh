@@ -38,6 +38,9 @@ md=$(python3 -c 'import hashlib; print(hashlib.sha3_256(b"abc" * 2000000).hexdig
 printf '%s' "$large" | sed "s/MD\"}/$md\"}/" >"$tmp/large.json"
 run 0 vectors "$tmp/large.json" && [ "$(last)" = "1 passed, 0 failed, 0 skipped" ]
 result $? "the large data test"
+printf '%s' "$large" | sed 's/"616263"/"6"/' >"$tmp/half.json"
+run 1 vectors "$tmp/half.json" && [ "$(last)" = "0 passed, 1 failed, 0 skipped" ]
+result $? "large data of half a byte fails its test"
 
 sed 's/3A985DA7/3A985DA6/' "$tmp/own.json" >"$tmp/bad.json"
 run 1 vectors "$tmp/bad.json" && [ "$(last)" = "1 passed, 1 failed, 1 skipped" ] &&
@@ -53,6 +56,16 @@ assert (v["passed"], v["failed"], v["skipped"]) == (1, 1, 1)
 assert v["files"][0]["failures"][0]["tcId"] == 7
 assert v["files"][0]["skips"] == {"not whole bytes": 1}' "$out" 2>>"$err"
 result $? "--json has totals and failures"
+sed 's/"AFT"/"\\u001b[7m\\u00e9\\u00e9\\u00e9\\u00e9\\u00e9\\u00e9\\u00e9\\u00e9\\u00e9\\u00e9\\u00e9\\u00e9\\u00e9\\u00e9\\u00e9\\u00e9\\u00e9\\u00e9\\u00e9"/' \
+    "$tmp/own.json" >"$tmp/steer.json"
+run 1 vectors "$tmp/steer.json" && grep -q 'unknown testType "?\[7m?' "$out" &&
+    run 1 vectors --json "$tmp/steer.json" && python3 -c '
+import json, sys
+assert len(json.load(open(sys.argv[1]))["files"][0]["failures"]) == 3' "$out" 2>>"$err"
+result $? "text of a file does not steer a terminal, nor drop out of --json"
+printf '# \377\n\ncount = 0\nseed = 00\n' >"$tmp/byte.rsp"
+run 1 vectors --json "$tmp/byte.rsp" && grep -q '"algorithm": "?"' "$out"
+result $? "a header that is no UTF-8 does not drop its file from --json"
 sed 's/"msg":"616263"/"msg":"61626x"/' "$tmp/own.json" >"$tmp/hex.json"
 run 1 vectors "$tmp/hex.json" && grep -q 'field msg is not hex' "$out"
 result $? "a field that is not hex fails its test"

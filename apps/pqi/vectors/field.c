@@ -22,6 +22,15 @@ bool pqi_vec_has(const pqi_vec *v, const char *name)
     return pqi_vec_field(v, name) != NULL;
 }
 
+void pqi_vec_printable(char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (*text < ' ' || *text > '~') {
+            *text = '?';
+        }
+    }
+}
+
 void pqi_vec_note(pqi_vec *v, const char *format, ...)
 {
     if (v->note[0] != '\0') {
@@ -31,6 +40,7 @@ void pqi_vec_note(pqi_vec *v, const char *format, ...)
     va_start(ap, format);
     (void)vsnprintf(v->note, sizeof v->note, format, ap);
     va_end(ap);
+    pqi_vec_printable(v->note);
 }
 
 pqi_span pqi_vec_room(pqi_vec *v, size_t len)

@@ -175,7 +175,7 @@ static void run_large(pqi_vec *v, pqi_hash_id id)
     json_t *large = pqi_vec_field(v, "largeMsg");
     const char *hex = json_string_value(json_object_get(large, "content"));
     json_int_t full = json_integer_value(json_object_get(large, "fullLength"));
-    if (hex == NULL || hex[0] == '\0' || full <= 0 || full % 8 != 0) {
+    if (hex == NULL || strlen(hex) < 2 || full <= 0 || full % 8 != 0) {
         pqi_vec_note(v, "field largeMsg is missing or damaged");
         return;
     }

@@ -56,6 +56,7 @@ static void run_rsp(pqi_vec *v, char *at)
     v->mode = "KAT";
     while ((line = next_line(&at)) != NULL) {
         if (line[0] == '#') { /* only the first one names the algorithm */
+            pqi_vec_printable(line);
             v->algorithm =
                 v->algorithm[0] == '\0' ? line + 1 + strspn(line + 1, " ") : v->algorithm;
         } else if (line[0] != '\0') {

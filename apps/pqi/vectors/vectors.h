@@ -83,6 +83,9 @@ pqi_span pqi_vec_room(pqi_vec *v, size_t len);
 /* ---- verdicts --------------------------------------------------------------------------- */
 
 void pqi_vec_note(pqi_vec *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Puts '?' for all but printable ASCII: text of a file neither steers a terminal nor, cut in the
+ * middle of a character, drops out of a JSON report. Notes are made so. */
+void pqi_vec_printable(char *text);
 /* Notes "NAME differs: got .. want .." on a difference. */
 bool pqi_vec_equal(pqi_vec *v, const char *name, pqi_cspan got, pqi_cspan want);
 /* Notes "WHAT gave X, expected Y" on a difference. */
