@@ -215,6 +215,7 @@ static void refusals(void **state)
     } while (0)
     WRONG(PQI_ERR_ARG, c.alg = NULL);
     WRONG(PQI_ERR_UNSUPPORTED, c.alg = &pqi_sig_ml_dsa_44);
+    WRONG(PQI_ERR_UNSUPPORTED, c.alg = &pqi_sig_falcon_512_verify);
     WRONG(PQI_ERR_ARG, c.format = PQI_FALCON_FORMAT_INT32_);
     WRONG(PQI_ERR_ARG, c.format = (pqi_falcon_format)0);
     WRONG(PQI_ERR_ARG, c.sig.ptr = NULL);
@@ -280,6 +281,9 @@ static void expanded(void **state)
         }
         assert_int_equal(
             pqi_falcon_expand(&pqi_sig_ml_dsa_44, t.ek_out, t.sk_, t.room), PQI_ERR_UNSUPPORTED);
+        const pqi_sig *verify =
+            logn == 9 ? &pqi_sig_falcon_512_verify : &pqi_sig_falcon_1024_verify;
+        assert_int_equal(pqi_falcon_expand(verify, t.ek_out, t.sk_, t.room), PQI_ERR_UNSUPPORTED);
         assert_int_equal(pqi_falcon_expand(NULL, t.ek_out, t.sk_, t.room), PQI_ERR_ARG);
         assert_int_equal(
             pqi_falcon_expand(t.alg, (pqi_span){ek.b + 1, t.ek_len}, t.sk_, t.room), PQI_ERR_ARG);

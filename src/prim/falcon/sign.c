@@ -168,6 +168,12 @@ static pqi_status derive_and_run(
     return st;
 }
 
+/* logn of a descriptor that signs, else 0. */
+static unsigned signing_logn(const pqi_sig *alg)
+{
+    return alg->sign_tmp == 0 ? 0 : pqi_falcon_logn(alg);
+}
+
 /* What all public functions check: j->logn, format, message, room for the signature, scratch. */
 static pqi_status check(job *j, const pqi_sig *alg, pqi_span sig, size_t *sig_len, pqi_span tmp)
 {
@@ -175,7 +181,7 @@ static pqi_status check(job *j, const pqi_sig *alg, pqi_span sig, size_t *sig_le
     if (alg == NULL || !pqi_args_parts(j->parts, j->n_parts) || sig.ptr == NULL) {
         return PQI_ERR_ARG;
     }
-    j->logn = pqi_falcon_logn(alg);
+    j->logn = signing_logn(alg);
     if (j->logn == 0) {
         return PQI_ERR_UNSUPPORTED;
     }
@@ -240,7 +246,7 @@ pqi_status pqi_falcon_sign_seeded(const pqi_sig *alg, pqi_falcon_format format, 
 
 pqi_status pqi_falcon_expand(const pqi_sig *alg, pqi_span ek, pqi_cspan sk, pqi_span tmp)
 {
-    unsigned logn = alg == NULL ? 0 : pqi_falcon_logn(alg);
+    unsigned logn = alg == NULL ? 0 : signing_logn(alg);
     pqi_status st = alg == NULL ? PQI_ERR_ARG : logn == 0 ? PQI_ERR_UNSUPPORTED : PQI_OK;
     if (st == PQI_OK && (!pqi_args_exact(sk, sk_len(logn)) || ek.ptr == NULL ||
                             ek.len != expanded_len(logn) || ((uintptr_t)ek.ptr & 7u) != 0)) {
