@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# A program links the classical primitives it names and no others. Usage: links.sh BUILD_DIR
+# A program links the classical primitives it names and no others, and what is constant-time on a
+# Cortex-M3 has no long multiplication there. Usage: links.sh BUILD_DIR
 set -u
 top=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=tests/cli/lib.sh
@@ -46,4 +47,27 @@ link 'void (*volatile used)(pqi_classic *, pqi_status (*)(uint8_t *, size_t)) = 
 result $? "the whole set links"
 has pqi_mcu_gcm_seal pqi_mcu_ccm_seal pqi_mcu_chacha_seal pqi_mcu_ed25519_sign pqi_md_sha512
 result $? "and has everything"
+
+# Instructions and calls whose time depends on operands, of one file compiled for a core.
+long_products() { # CORE OPTIMISATION FILE
+    arm-none-eabi-gcc -std=c11 "-mcpu=$1" -mthumb -ffreestanding -I "$top/include" -I "$top/src" \
+        "$2" -c -o "$tmp/o.o" "$3" 2>"$err" && arm-none-eabi-objdump -dr "$tmp/o.o" |
+        grep -E '[[:space:]](umull|umlal|smull|smlal|[us]div)[[:space:]]|__aeabi_(lmul|.*div)' >"$out"
+}
+
+if command -v arm-none-eabi-gcc >"$out" 2>"$err"; then
+    for core in cortex-m0 cortex-m3 cortex-m23; do
+        found=0
+        for file in "$top"/src/prim/mcu/*.c "$top"/src/prim/mlkem/*.c "$top"/src/prim/saber/*.c; do
+            for opt in -Os -O3; do
+                ! long_products "$core" "$opt" "$file" && [ ! -s "$err" ] || found=1
+            done
+        done
+        result $found "no long multiplication on $core in mcu, mlkem, saber"
+    done
+    long_products cortex-m3 -Os "$top/src/prim/mldsa/ntt.c"
+    result $? "the search finds those of mldsa"
+else
+    skip "no long multiplication on small cores" "no arm-none-eabi-gcc"
+fi
 finish

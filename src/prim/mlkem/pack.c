@@ -48,12 +48,12 @@ static inline uint32_t compress_small(uint32_t x, unsigned d)
     return ((x * 5040u + (1u << 19)) >> 20) & 15u; /* s = 20, 5040 = round(2^24 / q) */
 }
 
-/* d = 10, 11: the product has 34 bits. */
+/* d = 10, 11: s = 31 - d, 645084 = round(2^31 / q), and 512 less than a half, so that 32 bits are
+ * enough for every x < q, by exhaustion in the tests. A 64-bit product would take a time that depends
+ * on its operands on a Cortex-M3. */
 static inline uint32_t compress_big(uint32_t x, unsigned d)
 {
-    const uint32_t m = 2580335u; /* round(2^33 / q), so that s = 33 - d */
-    return (uint32_t)((pqi_ct_mul(x, m) + ((uint64_t)1 << (32 - d))) >> (33 - d)) &
-           ((1u << d) - 1u);
+    return (x * 645084u + (1u << (30 - d)) - 512u) >> (31 - d) & ((1u << d) - 1u);
 }
 
 static void compress4(uint8_t *out, const int16_t *c)
