@@ -196,17 +196,16 @@ _Static_assert(PQI_MLDSA_PART == 32, "a piece is a word of hints");
 PIECE bool make_hints(sign_tmp *w, uint8_t *sig, const uint8_t *sk)
 {
     uint32_t mask[N / 32], count = 0, bad;
-    for (unsigned n = 0; n < K; n++) {
+    bool fit = true;
+    for (unsigned n = 0; n < K && fit; n++) {
         unsigned i = n + ROWS_SIG < K ? n + ROWS_SIG : n + ROWS_SIG - K;
-        if (!hints_fit(w, mask, row_at(w, sig, i), sk + SK_T0 + i * T0_LEN, &count)) {
-            return false;
-        }
+        fit = hints_fit(w, mask, row_at(w, sig, i), sk + SK_T0 + i * T0_LEN, &count);
         memcpy(mask_of(w, i), mask, MASK_LEN);
     }
     bad = ((uint32_t)OMEGA - count) >> 31;
     PQI_PUBLIC(&bad, sizeof bad);
-    pqi_wipe(mask, sizeof mask);
-    return bad == 0;
+    pqi_wipe(mask, sizeof mask); /* hints of an attempt that fails are secret */
+    return fit && bad == 0;
 }
 
 /* Steps 17, 20 and the first half of 23 for one polynomial: z, packed in the signature. */
