@@ -7,6 +7,7 @@
 
 #include "ct/ct.h"
 #include "prim/falcon/fixed.h"
+#include <pqi/wipe.h>
 
 #define STEP   22u /* bits of k in one round */
 #define WINDOW 16u /* words in which the top of f may lie */
@@ -191,4 +192,5 @@ void pqi_babai_reduce(const pqi_babai *b, uint32_t *tmp)
         subtract_product(b, b->F, b->f, shift, len, k);
         subtract_product(b, b->G, b->g, shift, len, k);
     }
+    pqi_wipe(&p, sizeof p);
 }

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "ct/ct.h"
+#include <pqi/wipe.h>
 
 #define STEPS 31u
 
@@ -48,6 +49,8 @@ static void approximate(
     /* Values of two words at most are taken as they are. */
     *xa = a[0] | (((ha & big) | (a[1] & ~big)) << 31);
     *xb = b[0] | (((hb & big) | (b[1] & ~big)) << 31);
+    pqi_wipe(wa, sizeof wa);
+    pqi_wipe(wb, sizeof wb);
 }
 
 /* 31 steps: an odd a is made even by b, after a swap where a < b; then a is halved. */
@@ -203,15 +206,18 @@ uint32_t pqi_big_bezout(uint32_t *G, uint32_t *F, size_t len, uint32_t *tmp)
     memcpy(ub, y, bytes);
     memcpy(vb, x, bytes);
     vb[0] &= ~1u; /* x - 1 */
+    uint64_t xa, xb;
+    factors f;
     /* Each step takes a bit off the two lengths, which are at most 31 len together 62 len. */
     for (size_t i = 0; i < 2 * len + 1; i++) {
-        uint64_t xa, xb;
-        factors f;
         approximate(&xa, &xb, a, b, len);
         batch(&f, xa, xb);
         apply(a, b, len, &f);
         apply_mod(ua, ub, len, &f, y, inv_y);
         apply_mod(va, vb, len, &f, x, inv_x);
     }
+    pqi_wipe(&xa, sizeof xa);
+    pqi_wipe(&xb, sizeof xb);
+    pqi_wipe(&f, sizeof f);
     return is_one(b, len) & odd;
 }

@@ -2,6 +2,7 @@
 #include "prim/falcon/fixed.h"
 
 #include "prim/falcon/roots.h"
+#include <pqi/wipe.h>
 
 #define ROOT_BITS     63u   /* roots.h: round(2^63 * value) */
 #define EXPONENT_MASK 0x7fu /* bits of a number that hold an exponent */
@@ -127,8 +128,12 @@ static inline uint64_t magnitude(int64_t x)
 void pqi_fx_invert(pqi_fx *f, pqi_fx *g, unsigned logm)
 {
     size_t half = (size_t)1 << (logm - 1);
+    int64_t v[4];
     for (size_t j = 0; j < half; j++) {
-        int64_t v[4] = {f[j], f[j + half], g[j], g[j + half]};
+        v[0] = f[j];
+        v[1] = f[j + half];
+        v[2] = g[j];
+        v[3] = g[j + half];
         uint64_t any = 1;
         for (unsigned i = 0; i < 4; i++) {
             any |= magnitude(v[i]);
@@ -151,6 +156,7 @@ void pqi_fx_invert(pqi_fx *f, pqi_fx *g, unsigned logm)
         g[j] = v[2];
         g[j + half] = -v[3];
     }
+    pqi_wipe(v, sizeof v);
 }
 
 /* x 2^n for -63 <= n <= 63. */

@@ -16,7 +16,7 @@ typedef struct pqi_saber_set {
 
 /* The layout of `tmp`; all is wiped at the end. */
 typedef struct pqi_saber_work {
-    pqi_xof xof;             /* every hash: nothing of it lies on the stack */
+    pqi_xof xof;             /* every hash: its state does not lie on the stack */
     uint16_t a[PQI_SABER_N]; /* bytes of a matrix entry, the entry, then a result and its bytes */
     pqi_saber_sum sum;
     uint8_t m[64];       /* m || hash of the public key */
