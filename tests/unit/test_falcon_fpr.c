@@ -234,7 +234,23 @@ static void rounding_modes(void **state)
     }
 }
 
-#define MORE , cmocka_unit_test(rounding_modes)
+/* And it must not be ended itself where a program lets inexact results trap. */
+static void traps(void **state)
+{
+    (void)state;
+#if defined(__x86_64__)
+    const unsigned before = _mm_getcsr();
+    for (unsigned mask = _MM_MASK_INVALID; mask <= _MM_MASK_INEXACT; mask <<= 1) {
+        _mm_setcsr(before & ~mask & ~(unsigned)_MM_EXCEPT_MASK);
+        bool trusted = fpr_native_trusted();
+        _mm_setcsr(before);
+        assert_false(trusted);
+    }
+    assert_true(fpr_native_trusted());
+#endif
+}
+
+#define MORE , cmocka_unit_test(rounding_modes), cmocka_unit_test(traps)
 #else
 #define MORE
 #endif

@@ -127,11 +127,27 @@ static inline uint64_t fpr_p63(fpr x)
     return (uint64_t)t & ~(uint64_t)(t >> 63);
 }
 
-/* Whether this code, as it was compiled and on this thread now, rounds to nearest and does not
- * contract. Every expectation fails under at least one other rounding mode:
+/* Whether no exception traps on this thread. Inexact results are what floating point consists of: a
+ * program that looks for them this way would be ended by a signature. */
+static inline bool fpr_traps_nothing(void)
+{
+#if defined(__x86_64__)
+    return (_mm_getcsr() & _MM_MASK_MASK) == _MM_MASK_MASK;
+#else
+    uint64_t fpcr;
+    __asm__ __volatile__("mrs %0, fpcr" : "=r"(fpcr));
+    return (fpcr & 0x9F00u) == 0; /* IOE, DZE, OFE, UFE, IXE, IDE */
+#endif
+}
+
+/* Whether this code, as it was compiled and on this thread now, traps nothing, rounds to nearest and
+ * does not contract. Every expectation fails under at least one other rounding mode:
  *  up: 1 + 2^-53 stays 1; down: -1 - 2^-53 stays -1; to zero: 1 + 3 * 2^-53 becomes 1 + 2^-51. */
 static inline bool fpr_native_trusted(void)
 {
+    if (!fpr_traps_nothing()) {
+        return false;
+    }
     volatile double one = 1.0, eps = 0x1p-53, a = 1.0 + 0x1p-30, two = 2.0, three = 3.0;
     double sq = a * a; /* 1 + 2^-29 + 2^-60, rounded to 1 + 2^-29 */
     double prod = fpr_sub(fpr_mul(a, a), sq);
