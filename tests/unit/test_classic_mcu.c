@@ -125,7 +125,7 @@ static void aead_entries(void **state)
 static void one_box(const pqi_suite *s, const pqi_algs *from, const pqi_algs *to)
 {
     static uint8_t kem_pk[PQI_KEM_MAX_PK], kem_sk[PQI_KEM_MAX_SK], capsule[PQI_KEM_MAX_CT + 32];
-    static const uint8_t seed[64] = {7};
+    static const uint8_t seed[PQI_KEM_MAX_SEED] = {7};
     uint8_t x_sk[32] = {9}, x_pk[32], coins[64] = {3}, ct[20 + PQI_AEAD_TAG], plain[20], b1[48],
             b2[48];
     const pqi_box_ctx cx = {
