@@ -21,10 +21,10 @@ static inline uint16_t modq(uint32_t v)
 
 unsigned pqi_falcon_hash_block(pqi_xof *x, uint16_t c[PQI_FALCON_HASH_BLOCK])
 {
-    uint8_t block[PQI_SHAKE256_RATE];
+    const uint8_t *block = (const uint8_t *)c; /* in place: what is written was read before */
     unsigned n = 0;
-    pqi_xof_squeeze(x, block, sizeof block);
-    for (unsigned i = 0; i < sizeof block; i += 2) {
+    pqi_xof_squeeze(x, c, PQI_SHAKE256_RATE);
+    for (unsigned i = 0; i < PQI_SHAKE256_RATE; i += 2) {
         uint32_t v = (uint32_t)block[i] << 8 | block[i + 1];
         if (v < LIMIT) {
             c[n++] = modq(v);
