@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli_kek.h"
 
+#include "algs.h"
+
 #include <pqi/wipe.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,7 +45,7 @@ static bool ask(const char *prompt, char *line)
 static pqi_cli_exit from_tty(bool confirm, pqi_host_kek_source *out)
 {
     char *line = pqi_cli_alloc(PASSPHRASE_MAX), *again = pqi_cli_alloc(PASSPHRASE_MAX);
-    pqi_cli_exit rc = PQI_CLI_OK;
+    pqi_cli_exit rc = pqi_cli_require_selftest();
     if (!isatty(STDIN_FILENO) || !ask("Passphrase of the key store: ", line)) {
         rc = pqi_cli_fail(PQI_CLI_USAGE, KEK_ADVICE, "nothing says how the keys are encrypted");
     } else if (confirm && (!ask("The same again: ", again) || strcmp(line, again) != 0)) {
@@ -63,6 +65,11 @@ static pqi_cli_exit from_tty(bool confirm, pqi_host_kek_source *out)
 pqi_cli_exit pqi_cli_kek_read(const pqi_cli_kek_args *a, bool confirm, pqi_host_kek_source *out)
 {
     memset(out, 0, sizeof *out);
+    /* INV-17: every command with keys comes by here. */
+    pqi_cli_exit rc = pqi_cli_require_selftest();
+    if (rc != PQI_CLI_OK) {
+        return rc;
+    }
     int n = (a->key_file != NULL) + (a->passphrase_file != NULL) + (a->credential != NULL);
     if (n > 1) {
         return pqi_cli_fail(PQI_CLI_USAGE, "give one of them",

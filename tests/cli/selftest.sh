@@ -54,5 +54,27 @@ run 1 selftest && grep -q '^random  *FAILED$' "$out" && grep -q ', 1 failed$' "$
 result $? "a generator that repeats itself fails the self test"
 run 3 bench --seconds 0.01 && [ ! -s "$out" ] && grep -q 'self test of random failed' "$err"
 result $? "INV-17: a command that uses keys refuses to work"
+umask 077
+head -c 32 /dev/zero >"$tmp/kek"
+refuses() { # COMMAND...: exit 3 before it looks at anything else, and nothing was made
+    name="$1 $2"
+    run 3 "$@" --dir "$tmp/dir" --key-file "$tmp/kek" && [ ! -s "$out" ] && [ ! -e "$tmp/dir" ] &&
+        [ ! -e "$tmp/root" ] && grep -q 'self test of random failed' "$err"
+    result $? "INV-17: pqi $name refuses to work"
+}
+refuses ca init --root-dir "$tmp/root" --fleet f
+refuses ca allow --csv "$tmp/none"
+refuses ca challenge --id a
+refuses ca issue "$tmp/none"
+refuses ca confirm "$tmp/none"
+refuses ca revoke --yes a
+refuses ca backup "$tmp/none"
+refuses ca show
+refuses device init --id a --root-hash "$(printf '%064d' 0)"
+refuses device join "$tmp/none"
+refuses device install "$tmp/none"
+refuses device status
+refuses listen 'a/#'
+refuses send --to a --topic a a
 unset LD_PRELOAD
 finish
