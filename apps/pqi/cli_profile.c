@@ -87,11 +87,11 @@ void pqi_cli_suite_names(char out[PQI_CLI_SUITES_LEN], uint32_t bitmap)
 
 void pqi_cli_policy_text(char out[PQI_CLI_ALG_LEN], const pqi_alg_policy *p)
 {
-    const char *marks = (p->forbid & PQI_ALG_PRE_STANDARD) != 0   ? "standardised only"
-                        : (p->forbid & PQI_ALG_NOT_STANDARD) != 0 ? "pre-standard allowed"
-                                                                  : "not standardised allowed";
+    static const char *const marks[] = {"not standardised allowed", "pre-standard allowed",
+        "not standardised allowed, pre-standard not", "standardised only"};
+    _Static_assert((PQI_ALG_NOT_STANDARD | PQI_ALG_PRE_STANDARD) == 3, "the index");
     (void)snprintf(out, PQI_CLI_ALG_LEN, "level %u or higher, %s",
-        p->min_level > 1 ? p->min_level : 1u, marks);
+        p->min_level > 1 ? p->min_level : 1u, marks[p->forbid & 3u]);
 }
 
 pqi_alg_policy pqi_cli_policy(const pqi_cli_policy_args *a)

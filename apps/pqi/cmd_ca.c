@@ -87,6 +87,10 @@ static pqi_cli_exit init(const pqi_cli_command *self, int argc, char **argv)
         return pqi_cli_usage(self,
             "saber-dilithium is not standardised: it needs --allow-not-standardised beside it");
     }
+    if (unstandard && forbid_pre) {
+        return pqi_cli_usage(
+            self, "--allow-not-standardised and --forbid-pre-standard exclude each other");
+    }
     o.root_alg = row->root_sig_id;
     o.issuer_alg = row->sig_id;
     o.min_level = (uint8_t)min_level;

@@ -51,7 +51,7 @@ typedef struct pqi_host_ca_init_opts {
      * not standardised. */
     uint8_t min_level;        /* lowest NIST category of KEM, signature and factory key, 0..5 */
     uint8_t allow_unstandard; /* 1: PQI_ALG_NOT_STANDARD too */
-    uint8_t forbid_pre;       /* 1: no PQI_ALG_PRE_STANDARD either */
+    uint8_t forbid_pre;       /* 1: no PQI_ALG_PRE_STANDARD either; excludes the one above */
 } pqi_host_ca_init_opts;
 
 /* Makes the root key in ROOT, the issuer key and the registry in DIR, and root manifest 1 that names

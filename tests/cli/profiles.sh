@@ -245,6 +245,9 @@ usage_error "an unknown suite" device join --dir "$fleet/pump" --key-file "$tmp/
     --suite aes "$fleet/pump.challenge"
 usage_error "a CA for SABER that would not certify it" ca init --dir "$tmp/w" --key-file "$tmp/kek" \
     --root-dir "$tmp/w.root" --fleet w --profile saber-dilithium
+usage_error "a CA for SABER and for final standards alone" ca init --dir "$tmp/w" \
+    --key-file "$tmp/kek" --root-dir "$tmp/w.root" --fleet w --allow-not-standardised \
+    --forbid-pre-standard
 usage_error "a CA with an unknown profile" ca init --dir "$tmp/w" --key-file "$tmp/kek" \
     --root-dir "$tmp/w.root" --fleet w --profile x
 usage_error "a level above 5" listen --dir "$fleet/pump" --min-level 6 t

@@ -149,6 +149,7 @@ static void own_algorithms(void **state)
     } bad[] = {
         {{.min_level = 5}, PQI_ERR_POLICY}, /* the issuer would be ML-DSA-65 */
         {{.min_level = 6}, PQI_ERR_ARG},
+        {{.allow_unstandard = 1, .forbid_pre = 1}, PQI_ERR_ARG},
         {{.root_alg = 77}, PQI_ERR_UNSUPPORTED},
         {{.issuer_alg = 77}, PQI_ERR_UNSUPPORTED},
         {{.root_alg = PQI_SIG_ID_ML_DSA_44, .min_level = 3}, PQI_ERR_POLICY},

@@ -219,6 +219,18 @@ static pqi_status same_wish(pqi_host_ca *ca, const pqi_host_ca_init_opts *o)
                       "%s is already a CA with other algorithms or another policy", ca->dir);
 }
 
+static pqi_status check_opts(const pqi_host_ca_init_opts *o)
+{
+    if (o->min_level > 5) {
+        return pqi_why(PQI_ERR_ARG, "levels are 1 to 5");
+    }
+    if (o->allow_unstandard && o->forbid_pre) {
+        return pqi_why(PQI_ERR_ARG, "a CA that certifies none without a final standard does not "
+                                    "certify what is not standardised");
+    }
+    return check_fleet(o->fleet);
+}
+
 pqi_status pqi_host_ca_init(
     const pqi_host_ca_cfg *cfg, const pqi_host_ca_init_opts *opts, uint8_t hash[32])
 {
@@ -229,8 +241,7 @@ pqi_status pqi_host_ca_init(
         return pqi_why(PQI_ERR_ARG, "a CA directory, a root directory and a fleet name are needed");
     }
     memset(hash, 0, 32);
-    pqi_status st =
-        opts->min_level > 5 ? pqi_why(PQI_ERR_ARG, "levels are 1 to 5") : check_fleet(opts->fleet);
+    pqi_status st = check_opts(opts);
     if (st == PQI_OK) {
         st = pqi_ca_attach(&ca, cfg, 1);
     }
