@@ -42,6 +42,10 @@ pqi_status pqi_soft_layout(pqi_soft *s)
         s->tmp_max = max_size(s->tmp_max, k->tmp_len);
         s->io_max = max_size(s->io_max, k->ct_len);
     }
+    for (size_t i = 0; i < c->algs->n_suites;
+         i++) { /* may name another variant of a KEM of the set */
+        s->tmp_max = max_size(s->tmp_max, pqi_box_tmp_len(c->algs->suites[i]));
+    }
     for (size_t i = 0; i < c->algs->n_sigs; i++) {
         const pqi_sig *g = c->algs->sigs[i];
         s->sk_max = max_size(s->sk_max, g->sk_len);

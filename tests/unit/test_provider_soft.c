@@ -368,10 +368,42 @@ static void configurations_are_checked(void **state)
     assert_int_equal(pqi_soft_create(NULL, &c), PQI_ERR_ARG);
 }
 
+/* Keys by one variant of a KEM, boxes by the other, which needs more scratch. */
+static void a_set_may_mix_variants(void **state)
+{
+    (void)state;
+    static const pqi_suite *const suites[] = {&pqi_suite_0002};
+    static const pqi_kem *const kems[] = {&pqi_kem_ml_kem_768_small};
+    static const pqi_sig *const sigs[] = {&pqi_sig_ml_dsa_44_small};
+    static uint8_t pk[PQI_KEM_MAX_PK], capsule[PQI_KEM_MAX_CT + PQI_X25519_LEN];
+    static uint64_t tmp[8192];
+    uint8_t x_pk[PQI_X25519_LEN], coins[64] = {1}, ct[5 + PQI_AEAD_TAG], plain[5];
+    size_t n = 0;
+    rig_init(0, 2);
+    r.a = (pqi_algs){r.a.classic, suites, 1, kems, 1, sigs, 1};
+    assert_int_equal(pqi_soft_create(&r.soft, &r.cfg), PQI_OK);
+    pqi_provider *p = pqi_soft_provider(&r.soft);
+    assert_int_equal(pqi_provider_generate(p, 1, PQI_KEY_KEM, PQI_KEM_ID_ML_KEM_768), PQI_OK);
+    assert_int_equal(pqi_provider_generate(p, 2, PQI_KEY_X25519, 0), PQI_OK);
+    assert_int_equal(pqi_provider_public_key(p, 1, (pqi_span){pk, sizeof pk}, &n), PQI_OK);
+    const pqi_box_peer to = {{pk, n}, {x_pk, sizeof x_pk}};
+    assert_int_equal(pqi_provider_public_key(p, 2, (pqi_span){x_pk, sizeof x_pk}, &n), PQI_OK);
+    const pqi_box_ctx ctx = {{PQI_LIT("s")}, {PQI_LIT("i")}, {NULL, 0}, {NULL, 0}};
+    const pqi_span caps = {capsule, pqi_box_capsule_len(suites[0])};
+    assert_int_equal(pqi_box_seal(&r.a, suites[0], &to, &ctx, (pqi_cspan){coins, sizeof coins},
+                         (pqi_cspan){PQI_LIT("hello")}, caps, (pqi_span){ct, sizeof ct}, NULL,
+                         (pqi_span){(uint8_t *)tmp, sizeof tmp}),
+        PQI_OK);
+    assert_int_equal(pqi_provider_decrypt(p, 1, 2, suites[0], &ctx, (pqi_cspan){caps.ptr, caps.len},
+                         (pqi_cspan){ct, sizeof ct}, (pqi_span){plain, sizeof plain}),
+        PQI_OK);
+    assert_memory_equal(plain, "hello", 5);
+}
+
 PQI_TEST_MAIN(cmocka_unit_test(conformance), cmocka_unit_test(saved_keys_come_back),
     cmocka_unit_test(a_failing_save_changes_nothing),
     cmocka_unit_test(a_failing_self_test_prevents_construction),
     cmocka_unit_test(a_failing_pairwise_test_keeps_no_key),
     cmocka_unit_test(hedging_covers_a_stuck_generator),
     cmocka_unit_test(the_front_door_checks_the_driver),
-    cmocka_unit_test(configurations_are_checked))
+    cmocka_unit_test(configurations_are_checked), cmocka_unit_test(a_set_may_mix_variants))
