@@ -8,15 +8,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Words of a file may stand in a message: none of them steers the terminal. */
+void pqi_cli_plain(char *text)
+{
+    for (; *text != '\0'; text++) {
+        unsigned char c = (unsigned char)*text;
+        *text = (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f ? '?' : *text;
+    }
+}
+
 pqi_cli_exit pqi_cli_fail(pqi_cli_exit code, const char *advice, const char *what, ...)
 {
+    char text[2 * 4096]; /* room for a path */
     va_list ap;
     va_start(ap, what);
-    (void)fflush(stdout); /* keep the order when both go to one place */
-    (void)fputs("pqi: ", stderr);
-    (void)vfprintf(stderr, what, ap);
-    (void)fputc('\n', stderr);
+    (void)vsnprintf(text, sizeof text, what, ap);
     va_end(ap);
+    pqi_cli_plain(text);
+    (void)fflush(stdout); /* keep the order when both go to one place */
+    (void)fprintf(stderr, "pqi: %s\n", text);
     if (advice != NULL) {
         (void)fprintf(stderr, "  try: %s\n", advice);
     }

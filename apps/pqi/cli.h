@@ -72,6 +72,9 @@ typedef struct pqi_cli_option {
 pqi_cli_exit pqi_cli_parse(const pqi_cli_command *self, const pqi_cli_option *options,
     const char *about, int *argc, char **argv);
 
+/* Control characters in `text` but line feed and tab become '?'. */
+void pqi_cli_plain(char *text);
+
 /* The one form of an error. Prints and returns `code`; `advice` may be NULL. */
 pqi_cli_exit pqi_cli_fail(pqi_cli_exit code, const char *advice, const char *what, ...)
     __attribute__((format(printf, 3, 4)));

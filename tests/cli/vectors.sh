@@ -162,6 +162,13 @@ rsp 1 "0 passed, 1 failed, 0 skipped" 'pk differs at byte 0' ".rsp: a wrong key"
     '# ML-KEM-512\n\ncount = 0\nseed = %s\npk = 00\nsk = 00\nct = 00\nss = 00\n' "$zero96"
 rsp 1 "0 passed, 1 failed, 1 skipped" 'count is "2", expected 1' ".rsp: a count is missing" \
     '# Kyber512\n\ncount = 0\nseed = %s\npk = 00\n\ncount = 2\nseed = %s\n' "$zero96" "$zero96"
+rsp 1 "0 passed, 1 failed, 0 skipped" 'count is "?\[31m", expected 0' \
+    ".rsp: words of the file do not steer the terminal" \
+    '# Kyber512\n\ncount = \033[31m\nseed = %s\npk = 00\n' "$zero96"
+printf '{"a":\033[31m}' >"$tmp/x.json"
+refused 1 "JSON with a control character"
+! LC_ALL=C grep -q "$(printf '\033')" "$err"
+result $? "nor do they in the message"
 rsp 1 "0 passed, 1 failed, 0 skipped" 'a name stands twice' ".rsp: a name stands twice" \
     '# Kyber512\n\ncount = 0\nseed = %s\npk = 00\npk = 00\n' "$zero96"
 rsp 1 "0 passed, 1 failed, 0 skipped" 'no NAME = VALUE' ".rsp: a line without a name" \
