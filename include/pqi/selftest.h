@@ -3,7 +3,9 @@
  * the first use of a key and goes no further when it fails.
  *
  * The items of a set are numbered: SHA-3 and SHAKE, the classical table, then a->kems and a->sigs in
- * their order. All values are public test vectors. Thread-safe; nothing is kept. */
+ * their order; the item of a KEM covers the variant of it that a suite names, too. X-Wing, which suite
+ * 0x0005 uses, has a test of its own: pqi_xwing_selftest(). All values are public test vectors.
+ * Thread-safe; nothing is kept. */
 #ifndef PQI_SELFTEST_H
 #define PQI_SELFTEST_H
 

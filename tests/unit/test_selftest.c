@@ -466,6 +466,27 @@ static void test_kem_faults(void **state)
     }
 }
 
+/* INV-112: another variant of the KEM, which a suite of the set names and its kems do not. */
+static void test_suite_kem_faults(void **state)
+{
+    (void)state;
+    pqi_algs a;
+    pqi_algs_all(&a, &faulty);
+    real_kem = &pqi_kem_ml_kem_768_small;
+    pqi_kem k = *real_kem;
+    k.encaps = f_kem_encaps;
+    k.decaps = f_kem_decaps;
+    k.tmp_len += 65536; /* the one that needs more scratch */
+    pqi_suite suite = pqi_suite_0002;
+    suite.kem = &k;
+    const pqi_suite *one[1] = {&suite};
+    a.suites = one;
+    a.n_suites = 1;
+    expect_caught(&a, k.name, KEM_CT_BIT, 0);
+    expect_caught(&a, k.name, KEM_SS_BIT, 0);
+    expect_caught(&a, k.name, KEM_DECAPS_BIT, 0);
+}
+
 /* INV-112 */
 static void test_sig_faults(void **state)
 {
@@ -532,5 +553,5 @@ static void test_not_offered(void **state)
 PQI_TEST_MAIN(cmocka_unit_test(test_passes), cmocka_unit_test(test_contract),
     cmocka_unit_test(test_hash_faults), cmocka_unit_test(test_hkdf_fault),
     cmocka_unit_test(test_classic_faults), cmocka_unit_test(test_kem_faults),
-    cmocka_unit_test(test_sig_faults), cmocka_unit_test(test_unknown),
-    cmocka_unit_test(test_not_offered))
+    cmocka_unit_test(test_suite_kem_faults), cmocka_unit_test(test_sig_faults),
+    cmocka_unit_test(test_unknown), cmocka_unit_test(test_not_offered))
