@@ -14,23 +14,26 @@
 
 static pqi_status set_says, xwing_says;
 
-pqi_status __wrap_pqi_selftest(const pqi_algs *a, unsigned *failed_index, pqi_span tmp);
-pqi_status __wrap_pqi_xwing_selftest(const pqi_xwing *x, pqi_span tmp);
-pqi_status __real_pqi_selftest(const pqi_algs *a, unsigned *failed_index, pqi_span tmp);
-pqi_status __real_pqi_xwing_selftest(const pqi_xwing *x, pqi_span tmp);
+/* Reached by the linker's --wrap. */
+pqi_status real_set(const pqi_algs *a, unsigned *failed_index, pqi_span tmp) __asm__(
+    "__real_pqi_selftest");
+pqi_status wrap_set(const pqi_algs *a, unsigned *failed_index, pqi_span tmp) __asm__(
+    "__wrap_pqi_selftest");
+pqi_status real_xwing(const pqi_xwing *x, pqi_span tmp) __asm__("__real_pqi_xwing_selftest");
+pqi_status wrap_xwing(const pqi_xwing *x, pqi_span tmp) __asm__("__wrap_pqi_xwing_selftest");
 
-pqi_status __wrap_pqi_selftest(const pqi_algs *a, unsigned *failed_index, pqi_span tmp)
+pqi_status wrap_set(const pqi_algs *a, unsigned *failed_index, pqi_span tmp)
 {
-    pqi_status st = __real_pqi_selftest(a, failed_index, tmp);
+    pqi_status st = real_set(a, failed_index, tmp);
     if (set_says != PQI_OK) {
         *failed_index = pqi_selftest_count(a) - 1;
     }
     return st != PQI_OK ? st : set_says;
 }
 
-pqi_status __wrap_pqi_xwing_selftest(const pqi_xwing *x, pqi_span tmp)
+pqi_status wrap_xwing(const pqi_xwing *x, pqi_span tmp)
 {
-    pqi_status st = __real_pqi_xwing_selftest(x, tmp);
+    pqi_status st = real_xwing(x, tmp);
     return st != PQI_OK ? st : xwing_says;
 }
 

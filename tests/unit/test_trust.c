@@ -382,10 +382,49 @@ static void revocations_full_and_empty(void **state)
         PQI_ERR_ARG);
 }
 
+/* docs/spec/objects.md, alg16: two ids of one key are two names, also where their low 16 bits agree. */
+static void names_of_long_ids(void **state)
+{
+    (void)state;
+    static const struct {
+        int32_t alg;
+        uint8_t id[6];
+        size_t len;
+    } c[] = {
+        {PQI_SIG_ID_ML_DSA_44, {0xff, 0xd0}, 2},
+        {PQI_SIG_ID_FALCON_512, {0, 0, 0xff, 0xfe, 0xff, 0x37}, 6},
+        {PQI_SIG_ID_FALCON_512 + 0x10000, {0xff, 0x37}, 2},
+        {INT16_MAX, {0x7f, 0xff}, 2},
+        {INT16_MAX + 1, {0, 0, 0, 0, 0x80, 0}, 6},
+        {INT16_MIN, {0x80, 0}, 2},
+        {INT16_MIN - 1, {0, 0, 0xff, 0xff, 0x7f, 0xff}, 6},
+        {INT32_MIN, {0, 0, 0x80, 0, 0, 0}, 6},
+        {INT32_MAX, {0, 0, 0x7f, 0xff, 0xff, 0xff}, 6},
+    };
+    fx *f = fx_get();
+    const pqi_cspan pk = fx_pk(f, FX_ISSUER);
+    for (size_t i = 0; i < sizeof c / sizeof c[0]; i++) {
+        uint8_t got[32], want[32];
+        const pqi_cspan id = {c[i].id, c[i].len};
+        const pqi_cspan key[] = {{PQI_LIT("PQI4 key")}, id, pk};
+        const pqi_cspan fp[] = {{PQI_LIT("PQI4 factory fp")}, id, pk};
+        assert_int_equal(f->algs.classic->hash(PQI_HASH_SHA256, key, 3, want), PQI_OK);
+        assert_int_equal(pqi_signer_kid(&f->algs, c[i].alg, pk, got), PQI_OK);
+        assert_memory_equal(got, want, 8);
+        assert_int_equal(f->algs.classic->hash(PQI_HASH_SHA256, fp, 3, want), PQI_OK);
+        assert_int_equal(pqi_factory_fp(&f->algs, c[i].alg, pk, got), PQI_OK);
+        assert_memory_equal(got, want, 32);
+    }
+    uint8_t out[32];
+    assert_int_equal(pqi_factory_fp(&f->algs, 0, pk, out), PQI_ERR_ARG);
+    assert_int_equal(pqi_signer_kid(&f->algs, 0, pk, out), PQI_ERR_ARG);
+}
+
 PQI_TEST_MAIN(cmocka_unit_test(scope_matches_whole_levels), cmocka_unit_test(scope_orders_classes),
     cmocka_unit_test(scope_refuses_topics), cmocka_unit_test(cert_fields_come_back),
     cmocka_unit_test(cert_optional_fields_are_absent),
     cmocka_unit_test(cert_build_refuses_bad_fields),
     cmocka_unit_test(build_space_and_provider_failure), cmocka_unit_test(manifest_round_trip),
     cmocka_unit_test(manifest_build_refuses), cmocka_unit_test(manifest_is_sorted),
-    cmocka_unit_test(revocations_round_trip), cmocka_unit_test(revocations_full_and_empty))
+    cmocka_unit_test(revocations_round_trip), cmocka_unit_test(revocations_full_and_empty),
+    cmocka_unit_test(names_of_long_ids))
