@@ -331,6 +331,30 @@ static void altered_bitmap(void **state)
     pair_free(p);
 }
 
+/* A sender that takes a suite which stands in one certificate only: refused before any signature. */
+static void uncertified_suite(void **state)
+{
+    (void)state;
+    for (unsigned way = 0; way < 2; way++) {
+        dev_spec a = pump_768, b = ctl_768;
+        (way == 0 ? &a : &b)->suites = pqi_suite_0002.bitmap;
+        a.only = &pqi_suite_0005;
+        pair *p = pair_new(&a, &b);
+        dev_meet(p->a, p->b);
+        assert_int_equal(send(p), PQI_ERR_POLICY);
+        p->a->ep.cert.suites = BOTH; /* what it believes of itself, and of the other */
+        for (size_t i = 0; i < FLEET_PEERS; i++) {
+            p->a->peers[i].suites = BOTH;
+        }
+        assert_int_equal(send(p), PQI_OK);
+        assert_int_equal(suite_of(&p->m), 0x0005);
+        uint64_t before = fleet_verifies;
+        dev_refuses(p->b, &p->m, PQI_DROP_SUITE);
+        assert_true(fleet_verifies == before);
+        pair_free(p);
+    }
+}
+
 /* ---- algorithms that one side lacks ------------------------------------------------------------ */
 
 /* The pump's program has one signature and one KEM more than the control room's; their ids need four
@@ -425,5 +449,5 @@ static void mixed_kems(void **state)
 PQI_TEST_MAIN(cmocka_unit_test(choice), cmocka_unit_test(peers_below_policy),
     cmocka_unit_test(own_keys_below_policy), cmocka_unit_test(policy_raised_later),
     cmocka_unit_test(altered_suite_id), cmocka_unit_test(altered_bitmap),
-    cmocka_unit_test(unknown_algorithms), cmocka_unit_test(mixed_signatures),
-    cmocka_unit_test(mixed_kems))
+    cmocka_unit_test(uncertified_suite), cmocka_unit_test(unknown_algorithms),
+    cmocka_unit_test(mixed_signatures), cmocka_unit_test(mixed_kems))

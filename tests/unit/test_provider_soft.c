@@ -155,6 +155,29 @@ static void saved_keys_come_back(void **state)
     assert_int_equal(pqi_soft_load(&r.soft, &r.cfg, k, c), PQI_ERR_LIMIT);
 }
 
+/* docs/spec/provider-files.md section 2: the longest seed is that of SABER. */
+static void seeds_have_a_bound(void **state)
+{
+    (void)state;
+    static uint8_t keys[86 + 10 + 255];
+    static const struct {
+        uint8_t len;
+        pqi_status st;
+    } c[] = {{0, PQI_ERR_STORAGE}, {96, PQI_OK}, {97, PQI_ERR_STORAGE}, {255, PQI_ERR_STORAGE}};
+    for (size_t i = 0; i < sizeof c / sizeof c[0]; i++) {
+        rig_init(0, 1);
+        assert_int_equal(pqi_soft_create(&r.soft, &r.cfg), PQI_OK);
+        assert_int_equal(r.keys_len, 86);
+        memset(keys, 0xee, sizeof keys);
+        memcpy(keys, r.keys, 86);
+        keys[85] = 1;
+        memcpy(keys + 86, "\0\0\0\5\1\0\0\1\2", 9); /* handle 5, a KEM, Saber */
+        keys[95] = c[i].len;
+        const pqi_cspan k = {keys, 96u + c[i].len}, counters = {r.counters, sizeof r.counters};
+        assert_int_equal(pqi_soft_load(&r.soft, &r.cfg, k, counters), c[i].st);
+    }
+}
+
 static void a_failing_save_changes_nothing(void **state)
 {
     (void)state;
@@ -401,7 +424,7 @@ static void a_set_may_mix_variants(void **state)
 }
 
 PQI_TEST_MAIN(cmocka_unit_test(conformance), cmocka_unit_test(saved_keys_come_back),
-    cmocka_unit_test(a_failing_save_changes_nothing),
+    cmocka_unit_test(seeds_have_a_bound), cmocka_unit_test(a_failing_save_changes_nothing),
     cmocka_unit_test(a_failing_self_test_prevents_construction),
     cmocka_unit_test(a_failing_pairwise_test_keeps_no_key),
     cmocka_unit_test(hedging_covers_a_stuck_generator),

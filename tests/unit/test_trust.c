@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pqi_test.h"
 
+#include "ident/ident.h"
 #include "support/reencode.h"
 #include "support/trust_fixture.h"
 
@@ -420,6 +421,34 @@ static void names_of_long_ids(void **state)
     assert_int_equal(pqi_signer_kid(&f->algs, 0, pk, out), PQI_ERR_ARG);
 }
 
+/* 32 bits and not 0; nothing is cut to fit. */
+static void range_of_ids(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t b[9];
+        uint8_t len;
+        int32_t alg; /* 0: refused */
+    } c[] = {
+        {{0x38, 0x2f}, 2, PQI_SIG_ID_ML_DSA_44},
+        {{0x3a, 0, 1, 0, 0xc8}, 5, PQI_SIG_ID_FALCON_512},
+        {{0x3a, 0x7f, 0xff, 0xff, 0xff}, 5, INT32_MIN},
+        {{0x1a, 0x7f, 0xff, 0xff, 0xff}, 5, INT32_MAX},
+        {{0x00}, 1, 0},
+        {{0x1a, 0xff, 0xfe, 0xff, 0x37}, 5, 0}, /* Falcon-512 + 2^32 */
+        {{0x3a, 0x80, 0, 0, 0}, 5, 0},
+        {{0x1a, 0x80, 0, 0, 0}, 5, 0},
+        {{0x3b, 0, 0, 0, 1, 0, 0, 0, 0x2f}, 9, 0}, /* ML-DSA-44 - 2^32 */
+        {{0x1b, 0, 0, 0, 1, 0, 0, 0, 0}, 9, 0},
+    };
+    for (size_t i = 0; i < sizeof c / sizeof c[0]; i++) {
+        rd r = rd_of((pqi_cspan){c[i].b, c[i].len});
+        int32_t alg = pqi_ident_read_sig_alg(&r);
+        assert_int_equal(rd_done(&r), c[i].alg != 0 ? PQI_OK : PQI_ERR_DECODE);
+        assert_true(c[i].alg == 0 || alg == c[i].alg);
+    }
+}
+
 PQI_TEST_MAIN(cmocka_unit_test(scope_matches_whole_levels), cmocka_unit_test(scope_orders_classes),
     cmocka_unit_test(scope_refuses_topics), cmocka_unit_test(cert_fields_come_back),
     cmocka_unit_test(cert_optional_fields_are_absent),
@@ -427,4 +456,4 @@ PQI_TEST_MAIN(cmocka_unit_test(scope_matches_whole_levels), cmocka_unit_test(sco
     cmocka_unit_test(build_space_and_provider_failure), cmocka_unit_test(manifest_round_trip),
     cmocka_unit_test(manifest_build_refuses), cmocka_unit_test(manifest_is_sorted),
     cmocka_unit_test(revocations_round_trip), cmocka_unit_test(revocations_full_and_empty),
-    cmocka_unit_test(names_of_long_ids))
+    cmocka_unit_test(names_of_long_ids), cmocka_unit_test(range_of_ids))
