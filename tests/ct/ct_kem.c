@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ML-KEM with every secret undefined for valgrind: seeds, coins, decapsulation keys. A branch or an
+ * KEMs with every secret undefined for valgrind: seeds, coins, decapsulation keys. A branch or an
  * index that depends on one of them is an error of the run. */
 #include "ct/secret.h"
 #include <pqi/kem.h>
@@ -8,12 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 
-static alignas(8) uint8_t tmp_bytes[8192];
+static alignas(8) uint8_t tmp_bytes[16384];
 static uint8_t pk[PQI_KEM_MAX_PK], sk[PQI_KEM_MAX_SK], ct[PQI_KEM_MAX_CT];
 
 static int run(const pqi_kem *alg)
 {
-    uint8_t seed[64], coins[32], ss[32], ss2[32], rejected[32];
+    uint8_t seed[PQI_KEM_MAX_SEED], coins[32], ss[32], ss2[32], rejected[32];
     pqi_span tmp = {tmp_bytes, alg->tmp_len};
     pqi_cspan pkc = {pk, alg->pk_len}, skc = {sk, alg->sk_len}, ctc = {ct, alg->ct_len};
     memset(seed, 0x42, sizeof seed);
@@ -22,7 +22,7 @@ static int run(const pqi_kem *alg)
     PQI_SECRET(coins, sizeof coins);
 
     pqi_status st = pqi_kem_keygen(alg, (pqi_span){pk, alg->pk_len}, (pqi_span){sk, alg->sk_len},
-        (pqi_cspan){seed, sizeof seed}, tmp);
+        (pqi_cspan){seed, alg->seed_len}, tmp);
     if (st != PQI_OK) {
         return 1;
     }
@@ -54,11 +54,15 @@ static int run(const pqi_kem *alg)
 
 int main(void)
 {
-    if (run(&pqi_kem_ml_kem_512) != 0 || run(&pqi_kem_ml_kem_768) != 0 ||
-        run(&pqi_kem_ml_kem_1024) != 0) {
-        (void)puts("ct_mlkem: wrong answer");
-        return 1;
+    static const pqi_kem *const kems[] = {&pqi_kem_ml_kem_512, &pqi_kem_ml_kem_768,
+        &pqi_kem_ml_kem_1024, &pqi_kem_lightsaber, &pqi_kem_saber, &pqi_kem_firesaber};
+    int failed = 0;
+    for (size_t i = 0; i < sizeof kems / sizeof kems[0]; i++) {
+        if (run(kems[i]) != 0) {
+            (void)printf("ct_kem: %s: wrong answer\n", kems[i]->name);
+            failed = 1;
+        }
     }
-    (void)puts("ct_mlkem: ok");
-    return 0;
+    (void)puts(failed == 0 ? "ct_kem: ok" : "ct_kem: failed");
+    return failed;
 }

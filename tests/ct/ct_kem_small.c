@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ct_mlkem.c for the small variants. */
+ * ct_kem.c for the small variants. */
 #include "../support/small.h"
 
-#include "ct_mlkem.c"
+#include "ct_kem.c"
