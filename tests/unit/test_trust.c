@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pqi_test.h"
 
+#include "ident/cose.h"
 #include "ident/ident.h"
 #include "support/reencode.h"
 #include "support/trust_fixture.h"
@@ -449,6 +450,35 @@ static void range_of_ids(void **state)
     }
 }
 
+static pqi_status put_cert(wr *w, const void *obj)
+{
+    pqi_cert_put_payload(w, obj);
+    return PQI_OK;
+}
+
+/* Signed by the issuer's key under its own kid, but the header names another algorithm. */
+static void algorithm_of_the_header(void **state)
+{
+    (void)state;
+    fx *f = fx_get();
+    static const int32_t algs[] = {
+        PQI_SIG_ID_ML_DSA_44, PQI_SIG_ID_ML_DSA_65, PQI_SIG_ID_FALCON_512, 1};
+    for (size_t i = 0; i < sizeof algs / sizeof algs[0]; i++) {
+        pqi_cose_signer s;
+        pqi_cert c = fx_cert_fields(f), got;
+        size_t n = 0;
+        assert_int_equal(
+            pqi_cose_signer_load(&f->algs, f->p, FX_ISSUER, PQI_DOMAIN_CERT, &s), PQI_OK);
+        memcpy(c.issuer_kid, s.kid, PQI_KID_LEN);
+        s.alg = algs[i];
+        const pqi_cose_body body = {PQI_TYP_CERT, put_cert, &c};
+        assert_int_equal(pqi_cose_sign1_build(&s, &body, out_span(), &n), PQI_OK);
+        assert_int_equal(pqi_cert_decode(&f->algs, (pqi_cspan){buf, n}, &got), PQI_OK);
+        assert_int_equal(pqi_cert_verify(&f->algs, &got, &f->manifest, &f->now, f->tmp),
+            i == 0 ? PQI_OK : PQI_ERR_AUTH);
+    }
+}
+
 PQI_TEST_MAIN(cmocka_unit_test(scope_matches_whole_levels), cmocka_unit_test(scope_orders_classes),
     cmocka_unit_test(scope_refuses_topics), cmocka_unit_test(cert_fields_come_back),
     cmocka_unit_test(cert_optional_fields_are_absent),
@@ -456,4 +486,5 @@ PQI_TEST_MAIN(cmocka_unit_test(scope_matches_whole_levels), cmocka_unit_test(sco
     cmocka_unit_test(build_space_and_provider_failure), cmocka_unit_test(manifest_round_trip),
     cmocka_unit_test(manifest_build_refuses), cmocka_unit_test(manifest_is_sorted),
     cmocka_unit_test(revocations_round_trip), cmocka_unit_test(revocations_full_and_empty),
-    cmocka_unit_test(names_of_long_ids), cmocka_unit_test(range_of_ids))
+    cmocka_unit_test(names_of_long_ids), cmocka_unit_test(range_of_ids),
+    cmocka_unit_test(algorithm_of_the_header))
