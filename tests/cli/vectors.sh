@@ -42,6 +42,10 @@ printf '%s' "$large" | sed 's/"616263"/"6"/' >"$tmp/half.json"
 run 1 vectors "$tmp/half.json" && [ "$(last)" = "0 passed, 1 failed, 0 skipped" ]
 result $? "large data of half a byte fails its test"
 
+python3 -c 'import json; print(json.dumps(["m"] * 1002))' | gzip >"$tmp/many.json.gz"
+run 0 vectors "$tmp/many.json.gz" && [ "$(last)" = "1000 passed, 0 failed, 2 skipped" ]
+result $? "a file of very many messages wants --slow"
+
 sed 's/3A985DA7/3A985DA6/' "$tmp/own.json" >"$tmp/bad.json"
 run 1 vectors "$tmp/bad.json" && [ "$(last)" = "1 passed, 1 failed, 1 skipped" ] &&
     grep -q 'tcId 7: FAILED: md differs at byte 3: got a7.*want a6' "$out"

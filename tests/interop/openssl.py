@@ -19,17 +19,22 @@ def skip(why):
     sys.exit(0)
 
 
+def is_new(command):
+    """Whether it is an OpenSSL of version 3.5 or later."""
+    text = subprocess.run([*command, "version"], stdout=subprocess.PIPE).stdout.decode()
+    m = re.match(r"OpenSSL (\d+)\.(\d+)", text)
+    return m is not None and (int(m.group(1)), int(m.group(2))) >= (3, 5)
+
+
 def find():
-    """The command that runs an OpenSSL of version 3.5 or later."""
-    if shutil.which("openssl"):
-        text = subprocess.run(["openssl", "version"], stdout=subprocess.PIPE).stdout.decode()
-        m = re.match(r"OpenSSL (\d+)\.(\d+)", text)
-        if m and (int(m.group(1)), int(m.group(2))) >= (3, 5):
-            return ["openssl"]
+    """The command that runs such an OpenSSL."""
+    if shutil.which("openssl") and is_new(["openssl"]):
+        return ["openssl"]
     p = subprocess.run([os.path.join(TOP, "tools", "side"), "openssl"], stderr=subprocess.PIPE)
-    if p.returncode != 0:
+    beside = [os.path.join(TOP, "build-side", "run"), "openssl"]
+    if p.returncode != 0 or not is_new(beside):
         skip(p.stderr.decode().strip() or "no OpenSSL 3.5")
-    return [os.path.join(TOP, "build-side", "run"), "openssl"]
+    return beside
 
 
 class Peers:
