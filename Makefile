@@ -82,4 +82,4 @@ install: build
 clean:
 	rm -rf build build-*
 
-.PHONY: build help demo test lint tidy ct prove fuzz m4 bench docs core install clean
+.PHONY: build help demo test lint tidy ct prove fuzz m4 test-m4 test-cross bench docs core install clean

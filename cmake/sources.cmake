@@ -79,21 +79,21 @@ set(PQI_CORE_SOURCES
     src/prim/falcon/falcon512.c
     src/prim/falcon/falcon1024.c
     src/prim/falcon/falcon_verify.c
+    src/prim/falcon/fft.c
     src/prim/falcon/fixed.c
     src/prim/falcon/gauss.c
-    src/prim/falcon/fft.c
+    src/prim/falcon/hash.c
+    src/prim/falcon/keygen.c
+    src/prim/falcon/modq.c
+    src/prim/falcon/ntru.c
     src/prim/falcon/prng.c
+    src/prim/falcon/rns.c
     src/prim/falcon/roots.c
     src/prim/falcon/round3.c
     src/prim/falcon/sample_emu.c
     src/prim/falcon/sample_native.c
     src/prim/falcon/sign.c
     src/prim/falcon/sign_core.c
-    src/prim/falcon/hash.c
-    src/prim/falcon/keygen.c
-    src/prim/falcon/modq.c
-    src/prim/falcon/ntru.c
-    src/prim/falcon/rns.c
     src/prim/falcon/steps.c
     src/prim/falcon/verify.c
     src/prim/mcu/absent.c

@@ -19,7 +19,7 @@ static json_t *sizes(const pqi_algs *algs)
         (void)json_array_append_new(
             list, json_pack("{s:s, s:i, s:i, s:i, s:i, s:b}", "algorithm", k->name, "pk",
                       (int)k->pk_len, "sk", (int)k->sk_len, "ct", (int)k->ct_len, "tmp",
-                      (int)k->tmp_len, "standard", (k->flags & PQI_ALG_NOT_STANDARD) == 0));
+                      (int)k->tmp_len, "standard", k->flags == 0));
     }
     for (size_t i = 0; i < algs->n_sigs; i++) {
         const pqi_sig *s = algs->sigs[i];
@@ -33,7 +33,9 @@ static json_t *sizes(const pqi_algs *algs)
 /* Behind the sizes of an algorithm that is no standard. */
 static const char *remark(uint32_t flags)
 {
-    return (flags & PQI_ALG_NOT_STANDARD) != 0 ? "  not standardised" : "";
+    return (flags & PQI_ALG_NOT_STANDARD) != 0   ? "  not standardised"
+           : (flags & PQI_ALG_PRE_STANDARD) != 0 ? "  pre-standard"
+                                                 : "";
 }
 
 static void print_sizes(const pqi_algs *algs)

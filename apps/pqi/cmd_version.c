@@ -19,10 +19,19 @@ static const char *compiler(void)
 #endif
 }
 
-/* Behind the name of an algorithm that is no standard. */
-static const char *remark(uint32_t flags)
+typedef struct lists {
+    json_t *pre, *odd; /* names of what is pre-standard, not standardised */
+} lists;
+
+/* Names stand alone in JSON; what is no standard is listed once more. */
+static void add(json_t *to, const lists *l, const char *name, unsigned flags)
 {
-    return (flags & PQI_ALG_NOT_STANDARD) != 0 ? " (not standardised)" : "";
+    (void)json_array_append_new(to, json_string(name));
+    if ((flags & PQI_ALG_NOT_STANDARD) != 0) {
+        (void)json_array_append_new(l->odd, json_string(name));
+    } else if ((flags & PQI_ALG_PRE_STANDARD) != 0) {
+        (void)json_array_append_new(l->pre, json_string(name));
+    }
 }
 
 static pqi_cli_exit print_json(const pqi_algs *a)
@@ -30,26 +39,20 @@ static pqi_cli_exit print_json(const pqi_algs *a)
     json_t *suites = json_array();
     json_t *kems = json_array();
     json_t *sigs = json_array();
-    json_t *odd = json_array();
-    for (size_t i = 0; i < a->n_suites; i++) {
-        (void)json_array_append_new(suites, marked(a->suites[i]->name, a->suites[i]->flags));
-    }
+    const lists l = {json_array(), json_array()};
     for (size_t i = 0; i < a->n_kems; i++) {
-        (void)json_array_append_new(kems, json_string(a->kems[i]->name));
-        if (*remark(a->kems[i]->flags) != '\0') {
-            (void)json_array_append_new(odd, json_string(a->kems[i]->name));
-        }
+        add(kems, &l, a->kems[i]->name, a->kems[i]->flags);
     }
     for (size_t i = 0; i < a->n_sigs; i++) {
-        (void)json_array_append_new(sigs, json_string(a->sigs[i]->name));
-        if (*remark(a->sigs[i]->flags) != '\0') {
-            (void)json_array_append_new(odd, json_string(a->sigs[i]->name));
-        }
+        add(sigs, &l, a->sigs[i]->name, a->sigs[i]->flags);
     }
-    return pqi_cli_print_json(
-        json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "version", PQI_VERSION, "compiler",
-            compiler(), "openssl", OpenSSL_version(OPENSSL_VERSION), "classic", a->classic->name,
-            "suites", suites, "kems", kems, "signatures", sigs, "not_standardised", odd));
+    for (size_t i = 0; i < a->n_suites; i++) {
+        add(suites, &l, a->suites[i]->name, a->suites[i]->flags);
+    }
+    return pqi_cli_print_json(json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "version",
+        PQI_VERSION, "compiler", compiler(), "openssl", OpenSSL_version(OPENSSL_VERSION), "classic",
+        a->classic->name, "suites", suites, "kems", kems, "signatures", sigs, "not_standardised",
+        l.odd, "pre_standard", l.pre));
 }
 
 static void print_text(const pqi_algs *a)
@@ -62,10 +65,10 @@ static void print_text(const pqi_algs *a)
         printf("%-12s %04x %s%s\n", "suite", s->id, s->name, pqi_alg_mark(s->flags));
     }
     for (size_t i = 0; i < a->n_kems; i++) {
-        printf("%-12s %s%s\n", "kem", a->kems[i]->name, remark(a->kems[i]->flags));
+        printf("%-12s %s%s\n", "kem", a->kems[i]->name, pqi_alg_mark(a->kems[i]->flags));
     }
     for (size_t i = 0; i < a->n_sigs; i++) {
-        printf("%-12s %s%s\n", "signature", a->sigs[i]->name, remark(a->sigs[i]->flags));
+        printf("%-12s %s%s\n", "signature", a->sigs[i]->name, pqi_alg_mark(a->sigs[i]->flags));
     }
 }
 

@@ -174,26 +174,3 @@ void pqi_inspect_put_state(
     pqi_inspect_put(o, name, s);
     out->failed = out->failed || (st != PQI_OK && st != PQI_AGAIN);
 }
-
-const char *pqi_inspect_sig_name(const pqi_inspect_ctx *c, int32_t alg)
-{
-    const pqi_sig *s = pqi_algs_sig(c->algs, alg);
-    return s != NULL ? s->name : "unknown";
-}
-
-const char *pqi_inspect_kem_name(const pqi_inspect_ctx *c, uint32_t alg)
-{
-    static const struct {
-        uint32_t id;
-        const char *name;
-    } odd[] = {{PQI_KEM_ID_LIGHTSABER, "LightSaber (not standardised)"},
-        {PQI_KEM_ID_SABER, "Saber (not standardised)"},
-        {PQI_KEM_ID_FIRESABER, "FireSaber (not standardised)"}};
-    for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
-        if (odd[i].id == alg) {
-            return odd[i].name;
-        }
-    }
-    const pqi_kem *k = pqi_algs_kem(c->algs, alg);
-    return k != NULL ? k->name : "unknown";
-}

@@ -56,6 +56,20 @@ PQI_API extern const pqi_kem pqi_kem_ml_kem_512;
 PQI_API extern const pqi_kem pqi_kem_ml_kem_768;
 PQI_API extern const pqi_kem pqi_kem_ml_kem_1024;
 
+/* SABER, the submission to round 3 of NIST's competition. It is NOT STANDARDISED: it was a finalist,
+ * NIST chose ML-KEM, and no standard of it is to come. flags has PQI_ALG_NOT_STANDARD; for study and
+ * interoperability, not for new designs.
+ * seed = the random bytes for seed_A, seed_s and z (32 each, in this order, which is that of the
+ * submission's known-answer program), sk = s || pk || SHA3-256(pk) || z, coins = the random bytes
+ * whose hash is m (32).
+ * All moduli are powers of two: every string of pk_len bytes is a public key, and check_pk and
+ * encapsulation never answer PQI_ERR_DECODE for one. check_sk looks at the range of s and at the hash
+ * of pk; decapsulation looks at the range of s only, as the submission has no check at all.
+ * Key generation uses the memory of sk as scratch before it writes the key. */
+PQI_API extern const pqi_kem pqi_kem_lightsaber;
+PQI_API extern const pqi_kem pqi_kem_saber;
+PQI_API extern const pqi_kem pqi_kem_firesaber;
+
 /* The same algorithms with less scratch: same id, name, keys and bytes, about half the `tmp`, and
  * slower on processors with vectors. A program uses one set or the other. */
 #define PQI_ML_KEM_512_SMALL_TMP  1880u

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Products of more than 32 bits whose time does not depend on the factors.
  *
- * PORTABILITY: UMULL of a Cortex-M3 ends early for small operands. A Cortex-M0 has no such
+ * PORTABILITY: UMULL of a Cortex-M3 ends early for small operands. A Cortex-M0 or M23 has no such
  * instruction, and __aeabi_lmul, which compilers call there, branches on a carry inside (libgcc 12). On
- * both, and wherever PQI_CT_MUL16 is defined, a product is made of 16 x 16 -> 32 bit ones; MUL of both
+ * these, and wherever PQI_CT_MUL16 is defined, a product is made of 16 x 16 -> 32 bit ones; MUL of these
  * cores takes the same time for all operands. tools/ct-check refuses calls of the library function. */
 #ifndef PQI_CT_MUL_H
 #define PQI_CT_MUL_H
 
 #include <stdint.h>
 
-#if !defined(PQI_CT_MUL16) && (defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_7M__))
+#if !defined(PQI_CT_MUL16) &&                                                                      \
+    (defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_7M__) || defined(__ARM_ARCH_8M_BASE__))
 #define PQI_CT_MUL16 1
 #endif
 

@@ -13,7 +13,7 @@
 
 #define SOFT_SECRET 32u
 #define SOFT_OWNER  16u
-#define SOFT_SEED   96u /* the longest: SABER's */
+#define SOFT_SEED   96u /* of SABER; docs/spec/provider-files.md section 2 */
 #define SOFT_MAGIC  0x50514956u
 
 _Static_assert(SOFT_SEED >= PQI_KEM_MAX_SEED && SOFT_SEED >= PQI_SIG_MAX_SEED, "every seed fits");
@@ -25,8 +25,6 @@ typedef struct soft_vault {
     uint8_t hedge[SOFT_SECRET];   /* hedges the random generator */
     uint8_t owner[SOFT_OWNER];    /* random name of this provider, in every sealed blob */
 } soft_vault;
-
-_Static_assert(SOFT_SEED >= PQI_KEM_MAX_SEED && SOFT_SEED >= PQI_SIG_MAX_SEED, "any seed fits");
 
 /* handle 0: free. X25519: the seed is the scalar, the public key stands behind it. */
 typedef struct soft_slot {

@@ -6,7 +6,7 @@
 #include <pqi/wipe.h>
 
 #define STATE_HEAD     86u /* bytes of saved state before the keys: soft_state.c */
-#define STATE_PER_SLOT (14u + SOFT_SEED)
+#define STATE_PER_SLOT (10u + SOFT_SEED)
 
 static size_t align8(size_t n)
 {

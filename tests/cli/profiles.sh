@@ -143,7 +143,7 @@ T
 # --- refused by the CA ---
 refuses() { # NAME WORDS
     # shellcheck disable=SC2086
-    run 1 ca issue $ca --out "$fleet/x.grant" "$fleet/pump.join" && clear_error &&
+    run 1 ca issue $ca --out "$fleet/x.grant" "$fleet/pump.join" &&
         grep -qF -- "$2" "$err" && [ ! -e "$fleet/x.grant" ]
     result $? "$1"
 }

@@ -77,7 +77,7 @@ static void count_operations(station *t)
         copy->verify = copy->id == PQI_SIG_ID_ML_DSA_44   ? verify_44
                        : copy->id == PQI_SIG_ID_ML_DSA_65 ? verify_65
                        : copy->id == PQI_SIG_ID_ML_DSA_87 ? verify_87
-                                                          : copy->verify; /* in no certificate */
+                                                          : copy->verify; /* not in these tests */
         t->sigs[i] = copy;
         for (size_t k = 0; k < e->cfg.n_peers; k++) {
             if (e->cfg.peers[k].sig == e->cfg.algs->sigs[i]) {

@@ -40,7 +40,7 @@ void pqi_vec_note(pqi_vec *v, const char *format, ...)
     va_start(ap, format);
     (void)vsnprintf(v->note, sizeof v->note, format, ap);
     va_end(ap);
-    pqi_cli_plain(v->note);
+    pqi_vec_printable(v->note);
 }
 
 pqi_span pqi_vec_room(pqi_vec *v, size_t len)

@@ -191,17 +191,9 @@ static inline uint64_t fpr_root(uint64_t a, uint64_t *rest)
 static inline fpr fpr_sqrt(fpr x)
 {
     unsigned ex = fpr_exponent(x), odd = (ex ^ 1u) & 1u; /* the bias is odd */
-    uint64_t rest = fpr_significand(x, ex) << odd << 1, root = 0, s = 0;
-    for (uint64_t bit = (uint64_t)1 << 53; bit != 0; bit >>= 1) {
-        uint64_t next = s + bit;
-        uint64_t fits = ((rest - next) >> 63) - 1u;
-        s += (bit << 1) & fits;
-        rest -= next & fits;
-        root |= bit & fits;
-        rest <<= 1;
-    }
-    root = (root << 9) | fpr_some(rest);                   /* 2^62 <= root < 2^63 */
-    int32_t e = (int32_t)((ex - odd + 1025u) >> 1) - 1024; /* exact, and no division for size */
+    uint64_t rest, root = fpr_root(((x & FPR_FRAC) | FPR_LEAD) << odd, &rest);
+    root = root << 9 | fpr_some(rest);                /* 2^62 <= root < 2^63 */
+    int32_t e = (int32_t)((ex - odd + 1) >> 1) - 512; /* (ex - odd - 1023) / 2, which is exact */
     return fpr_make(0, e - 62, root & (0 - fpr_some(ex)));
 }
 

@@ -153,21 +153,20 @@ static inline void inv_block(int16_t *a, size_t len, int16_t z)
     }
 }
 
-/* n = 2 len blocks; the number of blocks is passed, as a division would come to light as one of
- * secrets in tools/ct-check. */
-static inline void layer(int16_t *a, size_t len, size_t blocks)
+/* blocks * 2 * len = n. */
+static inline void layer(int16_t *a, size_t blocks, size_t len)
 {
     const int16_t *z = roots + blocks;
-    for (size_t u = 0; u < blocks; u++, a += 2 * len) {
-        block(a, len, *z++);
+    for (size_t i = 0; i < blocks; i++) {
+        block(a + 2 * i * len, len, *z++);
     }
 }
 
-static inline void inv_layer(int16_t *a, size_t len, size_t blocks)
+static inline void inv_layer(int16_t *a, size_t blocks, size_t len)
 {
     const int16_t *z = roots + 2 * blocks;
-    for (size_t u = 0; u < blocks; u++, a += 2 * len) {
-        inv_block(a, len, *--z);
+    for (size_t i = 0; i < blocks; i++) {
+        inv_block(a + 2 * i * len, len, *--z);
     }
 }
 
@@ -176,14 +175,14 @@ static inline void inv_layer(int16_t *a, size_t len, size_t blocks)
 static void short_layers(int16_t *a, size_t n)
 {
     for (size_t len = 4, blocks = n / 8; len != 0; len >>= 1, blocks <<= 1) {
-        layer(a, len, blocks);
+        layer(a, blocks, len);
     }
 }
 
 static void inv_short_layers(int16_t *a, size_t n)
 {
     for (size_t len = 1, blocks = n / 2; len <= 4; len <<= 1, blocks >>= 1) {
-        inv_layer(a, len, blocks);
+        inv_layer(a, blocks, len);
     }
 }
 
@@ -279,7 +278,7 @@ void pqi_falcon_ntt(int16_t *a, unsigned logn)
     size_t n = (size_t)1 << logn;
     unsigned left = logn - 3;
     for (size_t len = n / 2, blocks = 1; len >= 8; len >>= 1, blocks <<= 1) {
-        layer(a, len, blocks);
+        layer(a, blocks, len);
         left--;
         if (left == 0 || left == 3 || left == 6) {
             reduce_all(a, n);
@@ -294,7 +293,7 @@ void pqi_falcon_intt(int16_t *a, unsigned logn)
     size_t n = (size_t)1 << logn;
     inv_short_layers(a, n);
     for (size_t len = 8, blocks = n / 16; len < n; len <<= 1, blocks >>= 1) {
-        inv_layer(a, len, blocks);
+        inv_layer(a, blocks, len);
     }
     int16_t scale = logn == 9 ? -4779 : 3755; /* 2^32 / n mod q */
     int16_t scale_q = mul_lo(scale, QINV);

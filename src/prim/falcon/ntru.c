@@ -129,7 +129,7 @@ static uint32_t ascend(const ntru *c, unsigned d)
     size_t m = (size_t)1 << logm, half = m / 2, len = small[d], wide = large[d];
     size_t deep_len = small[d + 1];
     const uint32_t *fg = level_fg(c, d);
-    uint32_t *FG = c->mem, *deep = FG + 2u * large[d] * m;
+    uint32_t *FG = c->mem, *deep = FG + 2 * wide * m;
     uint32_t *table = deep + deep_len * m, *x = table + m, *t = x + m;
     memmove(deep, c->mem, deep_len * m * sizeof *deep);
     for (size_t i = 0; i < wide; i++) {

@@ -151,7 +151,8 @@ static uint32_t round_all(int32_t *k, const fpr *x, size_t m, int32_t down)
 /* out = k f of small + 1 words, |k| < 2^31, m <= 16. */
 static void product(uint32_t *out, const int32_t *k, const uint32_t *f, size_t small, size_t m)
 {
-    int64_t factor[2 * MAX_M], v[MAX_M], carry[MAX_M] = {0};
+    int32_t factor[2 * MAX_M], v[MAX_M];
+    int64_t carry[MAX_M] = {0};
     for (size_t i = 0; i < m; i++) { /* x^m = -1 */
         factor[i] = -k[i];
         factor[m + i] = k[i];
@@ -160,15 +161,14 @@ static void product(uint32_t *out, const int32_t *k, const uint32_t *f, size_t s
         /* The sign bit of the top word counts negative. */
         uint32_t flip = w == small - 1 ? 0x40000000u : 0;
         for (size_t j = 0; j < m; j++) {
-            v[j] = (int64_t)(int32_t)((f[w * m + j] ^ flip) - flip);
+            v[j] = (int32_t)((f[w * m + j] ^ flip) - flip);
         }
         for (size_t i = 0; i < m; i++) {
             int64_t low = carry[i], high = 0;
             for (size_t j = 0; j < m; j++) {
-                int32_t digit = (int32_t)((row[j] ^ flip) - flip);
-                int64_t v = pqi_ct_mul_signed(digit, j <= i ? k[i - j] : -k[m + i - j]);
-                low += v & PQI_WORD_MASK;
-                high += v >> 31;
+                int64_t t = pqi_ct_mul_signed(v[j], factor[m + i - j]);
+                low += t & PQI_WORD_MASK;
+                high += t >> 31;
             }
             out[w * m + i] = (uint32_t)low & PQI_WORD_MASK;
             carry[i] = high + (low >> 31);

@@ -70,7 +70,7 @@ typedef struct walk {
     const fpr *tree;
     fpr inv_sigma, sigma_min;
     int16_t *z;   /* where samples go */
-    uint64_t bad; /* 1 once a value was out of the range that SamplerZ takes */
+    uint64_t bad; /* 1 once a deviation was out of the range that SamplerZ takes */
 } walk;
 
 static inline int64_t *pair_of(const walk *k, size_t m)
@@ -142,29 +142,18 @@ typedef struct twig {
     int64_t l;
 } twig;
 
-/* `bits` where ok is 1, else the number `instead`, which is noted. */
-static inline fpr keep_if(walk *k, uint64_t ok, uint64_t bits, uint64_t instead)
-{
-    k->bad |= ok ^ 1u;
-    return fpr_const(instead ^ ((bits ^ instead) & (0 - ok)));
-}
-
-/* The range 1/1.8205 <= 1/sigma < 1/sigma_min, where SamplerZ accepts more than half of the proposals.
- * Keys keep to it: their Gram-Schmidt norms are at most 1.17 sqrt(q) (section 3.8.2), and as these
- * come in pairs of product q, at least sqrt(q) / 1.17. With 1/sigma far above it no proposal would be
- * accepted in a lifetime; and a private key may be one that somebody forged. */
+/* isigma in the range 1/1.8205 <= 1/sigma < 1/sigma_min, where SamplerZ accepts more than half of the
+ * proposals, else the lower end of it, and that is noted. Keys keep to the range: their Gram-Schmidt
+ * norms are at most 1.17 sqrt(q) (section 3.8.2) and, as these come in pairs of product q, at least
+ * sqrt(q) / 1.17. With 1/sigma far above it no proposal would be accepted in a lifetime; and a private
+ * key may be one that somebody forged. */
 static inline fpr in_range(walk *k, fpr isigma)
 {
     uint64_t a = fpr_bits(isigma), ccs = fpr_bits(fpr_mul(isigma, k->sigma_min));
-    uint64_t above = ~(a | (a - INV_SIGMA0)), below = (ccs - 0x3FF0000000000000u) & ~ccs;
-    return keep_if(k, (above & below) >> 63, a, INV_SIGMA0);
-}
-
-/* |mu| < 2^19: the terms of a centre are below n |F| <= 2^17. */
-static inline fpr in_reach(walk *k, fpr mu)
-{
-    uint64_t m = fpr_bits(mu);
-    return keep_if(k, ((m << 1 >> 1) - 0x4120000000000000u) >> 63, m, 0);
+    uint64_t above = ~(a | (a - INV_SIGMA0)), below = (ccs - fpr_bits(FPR_ONE)) & ~ccs;
+    uint64_t ok = (above & below) >> 63;
+    k->bad |= ok ^ 1u;
+    return fpr_const(INV_SIGMA0 ^ ((a ^ INV_SIGMA0) & (0 - ok)));
 }
 
 /* Computed as Algorithm 9, step 3 has it. */
@@ -174,11 +163,12 @@ static twig get_twig(walk *k)
     if (k->tree != NULL) {
         const fpr *node = k->tree;
         k->tree += 3;
-        return (twig){in_range(k, node[0]), node[1], in_range(k, node[2])};
+        return (twig){in_range(k, node[0]), in_range(k, node[2]), fpr_word(&node[1])};
     }
     fpr *d = node_of(k, 2);
     decompose(d, &d11, 1);
-    twig v = {fpr_mul(fpr_sqrt(d11), k->inv_sigma), d[1], fpr_mul(fpr_sqrt(d[0]), k->inv_sigma)};
+    twig v = {fpr_mul(fpr_sqrt(d11), k->inv_sigma), fpr_mul(fpr_sqrt(d[0]), k->inv_sigma),
+        fpr_word(&d[1])};
     v.right = in_range(k, v.right);
     v.left = in_range(k, v.left);
     if (k->out != NULL) {
@@ -197,9 +187,13 @@ static inline int16_t residue(int32_t z)
     return (int16_t)(z - (int32_t)t * PQI_FALCON_Q);
 }
 
-static inline fpr draw(walk *k, fpr mu, fpr isigma, size_t at)
+/* Samples near mu, stores the coefficient and returns it in the form of mu. */
+static int64_t draw(const walk *k, int64_t mu, fpr isigma, size_t at)
 {
-    int32_t z = sample_z(k->prng, in_reach(k, mu), isigma, k->sigma_min);
+    const int64_t one = (int64_t)1 << PQI_FALCON_T_SCALE;
+    fpr r = fpr_scaled(mu & (one - 1), -PQI_FALCON_T_SCALE);
+    int32_t z = (int32_t)(mu >> PQI_FALCON_T_SCALE);
+    z += sample_z(k->prng, r, isigma, k->sigma_min);
     k->z[at] = residue(z);
     return falcon_double(z, PQI_FALCON_T_SCALE);
 }
@@ -356,15 +350,10 @@ static inline void sample(pqi_falcon_work *w)
     k.prng = &w->prng;
     make_root(w);
     sample_right(&k, w, k.t);
-    load_small(k.t, w->f, w->logn);
-    scale_all(k.t, k.n, FPR_INV_Q);
-    carry_over(&k, w, k.t, w->l10);
-    load_small(w->l10, w->F, w->logn);
-    scale_all(w->l10, k.n, fpr_neg(FPR_INV_Q));
-    prepare_left(&k, w->l10);
-    memcpy(k.gram, w->g00, k.n / 2 * sizeof(fpr));
-    k.z = w->z0;
-    walk_tree(&k, false);
+    load_over_q(k.t, w->f, w->logn, 0);
+    carry_over(&k, w, k.t, w->l10, w->gram);
+    load_over_q(w->l10, w->F, w->logn, 1);
+    sample_left(&k, w, w->l10, w->gram, k.t + k.n);
     w->unsound = (uint32_t)k.bad;
 }
 
@@ -375,10 +364,8 @@ static inline void sample_expanded(pqi_falcon_work *w, const void *ek)
     k.prng = &w->prng;
     k.tree = (const void *)(l10 + k.n);
     sample_right(&k, w, fq);
-    carry_over(&k, w, fq, l10);
-    prepare_left(&k, minus_fq);
-    k.z = w->z0;
-    walk_tree(&k, false);
+    carry_over(&k, w, fq, l10, w->gram);
+    sample_left(&k, w, minus_fq, w->gram, k.t + k.n);
     w->unsound = (uint32_t)k.bad;
 }
 

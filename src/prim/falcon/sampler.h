@@ -90,9 +90,13 @@ static inline bool accept(pqi_falcon_prng *p, fpr x, fpr ccs)
     return w < 0;
 }
 
-/* Algorithm 15, SamplerZ. isigma = 1 / sigma, sigma_min < sigma <= 1.8205; |mu| < 2^30. Ends only
- * for such a sigma. */
-static inline int32_t sample_z(pqi_falcon_prng *p, fpr mu, fpr isigma, fpr sigma_min)
+/* A proposal is accepted with probability above 1/2 for any sigma of a sound key: this many are refused
+ * with probability below 2^-500. The bound is for unsound keys, whose signatures fail anyway. */
+#define MAX_PROPOSALS 500u
+
+/* Algorithm 15, SamplerZ, for 0 <= r < 1: its result less floor(mu), where r = mu - floor(mu).
+ * isigma = 1 / sigma, sigma_min <= sigma <= 1.8205. */
+static inline int32_t sample_z(pqi_falcon_prng *p, fpr r, fpr isigma, fpr sigma_min)
 {
     fpr dss = fpr_half(fpr_sqr(isigma)); /* 1 / (2 sigma^2) */
     fpr ccs = fpr_mul(isigma, sigma_min);

@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * 32 x 32 -> 64 bit products in constant time.
- *
- * PORTABILITY: UMULL of a Cortex-M3 ends early for small operands, and a Cortex-M0 or M23 has no such
- * instruction. There, and wherever PQI_MCU_MUL16 is defined, a product is made of four 16 x 16 -> 32
- * bit ones; MUL of these cores takes the same time for all operands. */
+ * 32 x 32 -> 64 bit products with what is added to them, in constant time (ct/mul.h). */
 #ifndef PQI_PRIM_MCU_WIDE_H
 #define PQI_PRIM_MCU_WIDE_H
 
-#include <stdint.h>
-
-#if !defined(PQI_MCU_MUL16) &&                                                                     \
-    (defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_7M__) || defined(__ARM_ARCH_8M_BASE__))
-#define PQI_MCU_MUL16 1
-#endif
+#include "ct/mul.h"
 
 static inline uint64_t wide_mul(uint32_t a, uint32_t b)
 {

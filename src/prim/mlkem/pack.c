@@ -7,7 +7,6 @@
 #include "prim/mlkem/poly.h"
 
 #include "ct/ct.h"
-#include "ct/mul.h"
 
 void pqi_mlkem_encode12(uint8_t *out, const pqi_mlkem_poly *p)
 {
@@ -49,8 +48,8 @@ static inline uint32_t compress_small(uint32_t x, unsigned d)
 }
 
 /* d = 10, 11: s = 31 - d, 645084 = round(2^31 / q), and 512 less than a half, so that 32 bits are
- * enough for every x < q, by exhaustion in the tests. A 64-bit product would take a time that depends
- * on its operands on a Cortex-M3. */
+ * enough for every x < q, by exhaustion in the tests: a long product costs more, and on a Cortex-M3
+ * takes a time that depends on its operands. */
 static inline uint32_t compress_big(uint32_t x, unsigned d)
 {
     return (x * 645084u + (1u << (30 - d)) - 512u) >> (31 - d) & ((1u << d) - 1u);
