@@ -19,6 +19,7 @@ help:
 	@echo 'make lint     every static check        make tidy    clang-tidy'
 	@echo 'make ct       constant-time checks      make fuzz    FUZZ_SECONDS=30 per target'
 	@echo 'make prove    bounds of the arithmetic, by a model checker'
+	@echo 'make nightly  hours: all constant-time levels, long fuzzing, long vectors'
 	@echo 'make m4       Cortex-M4 sizes           make core    libpqi-core.a with CC and CFLAGS only'
 	@echo 'make test-m4  every algorithm on emulated Cortex-M: vectors, instructions, stack'
 	@echo 'make test-cross  the same vectors on emulated s390x (big-endian) and armhf (32 bits)'
@@ -49,6 +50,10 @@ ct:
 prove:
 	tools/setup test
 	tools/prove
+
+nightly:
+	tools/setup test
+	tools/nightly
 
 fuzz:
 	tools/setup test
@@ -82,4 +87,4 @@ install: build
 clean:
 	rm -rf build build-*
 
-.PHONY: build help demo test lint tidy ct prove fuzz m4 test-m4 test-cross bench docs core install clean
+.PHONY: build help demo test lint tidy ct prove nightly fuzz m4 test-m4 test-cross bench docs core install clean
