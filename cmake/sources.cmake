@@ -127,6 +127,8 @@ set(PQI_PQI_SOURCES
     src/session/budget.c
     src/session/v1.c
     src/session/v1_wire.c
+    src/session/erasure.c
+    src/session/chunk_wire.c
     src/ident/join_wire.c
     src/ident/join.c
     src/ident/grant.c
