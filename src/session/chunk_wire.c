@@ -111,10 +111,15 @@ static pqi_cspan symbol(const pqi_chunk *c, size_t chunk, unsigned i)
     return (pqi_cspan){c->body.ptr + i * chunk, chunk};
 }
 
+static bool belongs(const pqi_chunk_of *a, const pqi_chunk_of *b)
+{
+    return a->kind == b->kind && a->dir == b->dir && a->round == b->round;
+}
+
 pqi_status pqi_chunk_check(
     const pqi_chunk_of *want, const pqi_chunk *c, const pqi_erasure *d, pqi_cspan mem)
 {
-    if (c->of.kind != want->kind || c->of.dir != want->dir || c->of.round != want->round) {
+    if (!belongs(want, &c->of)) {
         return PQI_ERR_REPLAY;
     }
     if (c->index == PQI_CHUNK_WHOLE) {
@@ -135,10 +140,10 @@ pqi_status pqi_chunk_check(
 pqi_status pqi_chunk_accept(
     const pqi_chunk_of *want, const pqi_chunk *c, pqi_erasure *d, pqi_span mem)
 {
-    pqi_status st = pqi_chunk_check(want, c, d, (pqi_cspan){mem.ptr, mem.len});
-    if (st == PQI_OK && c->index == PQI_CHUNK_WHOLE) {
+    if (belongs(want, &c->of) && c->index == PQI_CHUNK_WHOLE) {
         return pqi_erasure_whole(d, mem, c->body);
     }
+    pqi_status st = pqi_chunk_check(want, c, d, (pqi_cspan){mem.ptr, mem.len});
     for (unsigned i = 0; st == PQI_OK && i < c->count; i++) {
         st = pqi_erasure_add(d, mem, c->index + i, symbol(c, d->shape.chunk, i));
     }

@@ -29,7 +29,8 @@ int main(void)
     if (pqi_erasure_begin(&d, LEN, CHUNK) != PQI_OK) {
         return failed("begin");
     }
-    for (unsigned i = 13; i < 13 + 26; i++) { /* half of the chunks lost; each symbol twice */
+    for (unsigned n = 0; n < 26; n++) { /* the last 13 chunks lost; each symbol twice */
+        unsigned i = n < 13 ? n : n + 13;
         uint8_t symbol[CHUNK];
         if (pqi_erasure_symbol(&d.shape, (pqi_cspan){object, LEN}, i, (pqi_span){symbol, CHUNK}) !=
             PQI_OK) {

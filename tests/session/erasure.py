@@ -114,7 +114,7 @@ def losses(rng, k):
 def decoders_agree(peer, rng):
     """Both give the object back, from the other's symbols, whatever was lost."""
     n = 0
-    for length in LENGTHS:
+    for length in LENGTHS + tuple(rng.randrange(32, 700) for _ in range(60)):
         for size in (16, 32, 64):
             obj = rng.randbytes(length)
             for pick in losses(rng, -(-length // size)):

@@ -299,6 +299,8 @@ static void refused_symbols_change_nothing(void **state)
         assert_int_equal(
             pqi_erasure_add(&dec, mem, 1, (pqi_cspan){symbols[1], lens[i]}), PQI_ERR_DECODE);
     }
+    memset(other, 0xa5, sizeof other); /* what a free slot holds */
+    assert_int_equal(pqi_erasure_add(&dec, mem, 255, (pqi_cspan){other, 32}), PQI_ERR_DECODE);
     static const unsigned indices[] = {255, 256, 257, 511, UINT32_MAX};
     for (size_t i = 0; i < sizeof indices / sizeof indices[0]; i++) {
         assert_int_equal(
