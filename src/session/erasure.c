@@ -28,7 +28,7 @@ _Static_assert(PQI_ERASURE_DATA_MAX < NO_SYMBOL, "255 marks a free slot");
 _Static_assert(2u * LOST_MAX <= PQI_ERASURE_SYMBOLS && 2u * (LOST_MAX + 1u) > PQI_ERASURE_SYMBOLS,
     "e <= k and e <= 255 - k");
 
-/* --- GF(2^8) modulo x^8 + x^4 + x^3 + x^2 + 1, four elements in a word, in any byte order --- */
+/* --- GF(2^8) modulo x^8 + x^4 + x^3 + x^2 + 1, four elements in a word --- */
 
 static uint32_t times_x(uint32_t a)
 {
@@ -65,17 +65,26 @@ static void make_inverses(uint8_t inv[256])
     }
 }
 
-/* The word at `at`; bytes behind the end count as zero. */
+/* The word at `at`; bytes behind the end count as zero. Not by memcpy: freestanding compilers call it. */
 static uint32_t load(pqi_cspan v, size_t at)
 {
     uint32_t w = 0;
     size_t left = at < v.len ? v.len - at : 0;
     if (left >= WORD) {
-        memcpy(&w, v.ptr + at, WORD);
-    } else if (left != 0) {
-        memcpy(&w, v.ptr + at, left);
+        const uint8_t *p = v.ptr + at;
+        return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+    }
+    for (size_t i = 0; i < left; i++) {
+        w |= (uint32_t)v.ptr[at + i] << 8 * i;
     }
     return w;
+}
+
+static void store(uint8_t *p, uint32_t w)
+{
+    for (size_t i = 0; i < WORD; i++) {
+        p[i] = (uint8_t)(w >> 8 * i);
+    }
 }
 
 /* The sum of coef[i] times the word at i * stride + at, i < n. The bits of the coefficients are taken
@@ -130,7 +139,7 @@ static void make_symbol(
     for (size_t at = 0; at < s->chunk; at += WORD) {
         uint32_t w = index < s->k ? load(object, (size_t)index * s->chunk + at)
                                   : dot(object, s->chunk, at, coef, s->k);
-        memcpy(out + at, &w, WORD);
+        store(out + at, w);
     }
 }
 
@@ -305,7 +314,7 @@ static void reduce(solver *v, const pqi_erasure *d, pqi_span mem, unsigned x, un
     for (size_t at = 0; at < chunk; at += WORD) {
         pqi_cspan all = {mem.ptr, k * chunk};
         uint32_t w = load(all, y * chunk + at) ^ dot(all, chunk, at, v->coef, k);
-        memcpy(mem.ptr + y * chunk + at, &w, WORD);
+        store(mem.ptr + y * chunk + at, w);
     }
 }
 
@@ -324,7 +333,7 @@ static void scale(uint8_t *symbol, size_t chunk, uint8_t a)
 {
     for (size_t at = 0; at < chunk; at += WORD) {
         uint32_t w = mul(load((pqi_cspan){symbol, chunk}, at), a);
-        memcpy(symbol + at, &w, WORD);
+        store(symbol + at, w);
     }
 }
 
@@ -339,7 +348,7 @@ static void solve_words(solver *v, pqi_span mem, size_t chunk, size_t at)
             v->coef[r] = v->inv[v->x[r] ^ v->y[j]];
         }
         uint32_t w = dot((pqi_cspan){v->words, v->e * WORD}, WORD, 0, v->coef, v->e);
-        memcpy(mem.ptr + v->y[j] * chunk + at, &w, WORD);
+        store(mem.ptr + v->y[j] * chunk + at, w);
     }
 }
 

@@ -16,6 +16,7 @@ static const trace_op *const tables[] = {
     trace_mcu,
     trace_fpr,
     trace_falcon,
+    trace_erasure,
 };
 
 static uint8_t run_number;

@@ -24,5 +24,6 @@ void trace_check(int ok);
 /* Tables end with a NULL name. */
 extern const trace_op trace_leaky[], trace_helpers[], trace_kem[], trace_hash[], trace_mcu[];
 extern const trace_op trace_falcon[], trace_fpr[];
+extern const trace_op trace_erasure[];
 
 #endif
