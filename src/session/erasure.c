@@ -36,7 +36,7 @@ static uint32_t times_x(uint32_t a)
     return ((a ^ high) << 1) ^ ((high >> 7) * 0x1du); /* 0x1d in each byte that overflowed */
 }
 
-/* All ones if the bit is set. */
+/* All ones if the bit is set: of a coefficient, which is public, so a branch would be no leak. */
 static uint32_t mask(uint32_t c, unsigned bit)
 {
     return 0u - (c >> bit & 1u);
