@@ -129,6 +129,7 @@ set(PQI_PQI_SOURCES
     src/session/v1_wire.c
     src/session/erasure.c
     src/session/chunk_wire.c
+    src/session/chain.c
     src/ident/join_wire.c
     src/ident/join.c
     src/ident/grant.c
