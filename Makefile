@@ -20,6 +20,7 @@ help:
 	@echo 'make ct       constant-time checks      make fuzz    FUZZ_SECONDS=30 per target'
 	@echo 'make prove    bounds of the arithmetic, by a model checker'
 	@echo 'make nightly  hours: all constant-time levels, long fuzzing, long vectors'
+	@echo 'make models   the protocol rules and their broken variants, by a model checker'
 	@echo 'make m4       Cortex-M4 sizes           make core    libpqi-core.a with CC and CFLAGS only'
 	@echo 'make test-m4  every algorithm on emulated Cortex-M: vectors, instructions, stack'
 	@echo 'make test-cross  the same vectors on emulated s390x (big-endian) and armhf (32 bits)'
@@ -55,6 +56,10 @@ nightly:
 	tools/setup test
 	tools/nightly
 
+models:
+	tools/setup test
+	tools/check-models
+
 fuzz:
 	tools/setup test
 	FUZZ_SECONDS=$(FUZZ_SECONDS) tools/fuzz
@@ -87,4 +92,4 @@ install: build
 clean:
 	rm -rf build build-*
 
-.PHONY: build help demo test lint tidy ct prove nightly fuzz m4 test-m4 test-cross bench docs core install clean
+.PHONY: build help demo test lint tidy ct prove models nightly fuzz m4 test-m4 test-cross bench docs core install clean

@@ -64,7 +64,7 @@ body() { # STATEMENT...    a function with these lines in the upper layer
     } >>src/suite/s.c
 }
 
-echo "1..49"
+echo "1..50"
 good check-layers
 tree; printf '#include "suite/s.h"\n' >>src/base/b.h; : >src/suite/s.h
 must_fail check-layers 'not below base' 'an upward include'
@@ -108,6 +108,8 @@ must_fail check-size 'pqi_f has' 'a long function'
 good check-text
 tree; printf 'int pqi_y;\n' >src/suite/y.c
 must_fail check-text 'no licence line' 'a source without licence'
+tree; mkdir tests/models; echo 'byte x;' >tests/models/m.pml
+must_fail check-text 'no licence line' 'a protocol model without licence'
 tree; printf 'see %swork/x\n' / >docs/x.md
 must_fail check-text 'path of one machine' 'a machine path'
 tree; printf 'https:%sregistry.example.org/x\n' // >docs/x.md
