@@ -130,6 +130,10 @@ set(PQI_PQI_SOURCES
     src/session/erasure.c
     src/session/chunk_wire.c
     src/session/chain.c
+    src/session/hs_gate.c
+    src/session/hs_keys.c
+    src/session/hs_short.c
+    src/session/hs_wire.c
     src/ident/join_wire.c
     src/ident/join.c
     src/ident/grant.c
