@@ -104,6 +104,9 @@ set(PQI_CORE_SOURCES
     src/prim/mcu/ed25519.c
     src/prim/mcu/f25519.c
     src/prim/mcu/gcm.c
+    src/prim/mcu/gcm_siv.c
+    src/prim/mcu/gcm_siv_core.c
+    src/prim/mcu/ghash.c
     src/prim/mcu/hash.c
     src/prim/mcu/hash_sha256.c
     src/prim/mcu/md.c

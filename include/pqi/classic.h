@@ -23,13 +23,15 @@ typedef enum pqi_aead_id {
     PQI_AEAD_CHACHA20_POLY1305 = 2,
     PQI_AEAD_AES_128_CCM_8 = 3,  /* 13-byte nonce, 8-byte tag: OSCORE */
     PQI_AEAD_AES_128_CCM_16 = 4, /* 13-byte nonce, 16-byte tag */
+    /* RFC 8452: a key and nonce that come again tell only whether nonce, data and text are equal. */
+    PQI_AEAD_AES_256_GCM_SIV = 5,
     PQI_AEAD_INT32_ = 2147483647
 } pqi_aead_id;
 
 #define PQI_X25519_LEN  32u
 #define PQI_ED25519_PK  32u
 #define PQI_ED25519_SIG 64u
-#define PQI_AEAD_KEY    32u /* AES-256-GCM and ChaCha20-Poly1305 */
+#define PQI_AEAD_KEY    32u /* AES-256-GCM, AES-256-GCM-SIV and ChaCha20-Poly1305 */
 #define PQI_AEAD_NONCE  12u
 #define PQI_AEAD_TAG    16u
 

@@ -74,8 +74,8 @@ PQI_API PQI_MUST_CHECK pqi_status pqi_mcu_no_ed25519_verify(
     const uint8_t pk[PQI_ED25519_PK], pqi_cspan msg, const uint8_t sig[PQI_ED25519_SIG]);
 
 /* AEADs. out.ptr may equal in.ptr; any other overlap of out with an input is undefined. Opening
- * checks the tag before it decrypts (CCM, whose tag is over the plaintext, decrypts first and zeroes
- * out on a failure). A text has at most 2^31 - 17 bytes, with CCM 65,535.
+ * checks the tag before it decrypts (CCM and GCM-SIV, whose tags are over the plaintext, decrypt first
+ * and zero out on a failure). A text has at most 2^31 - 17 bytes, with CCM 65,535.
  * PQI_OK; PQI_ERR_UNSUPPORTED: an id of another AEAD; PQI_ERR_ARG: a wrong length of key, nonce or
  * output; PQI_ERR_AUTH: the tag is wrong. On error all of out is zero. */
 
@@ -83,6 +83,11 @@ PQI_API PQI_MUST_CHECK pqi_status pqi_mcu_no_ed25519_verify(
 PQI_API PQI_MUST_CHECK pqi_status pqi_mcu_gcm_seal(
     const pqi_aead_key *k, pqi_cspan aad, pqi_cspan in, pqi_span out);
 PQI_API PQI_MUST_CHECK pqi_status pqi_mcu_gcm_open(
+    const pqi_aead_key *k, pqi_cspan aad, pqi_cspan in, pqi_span out);
+/* PQI_AEAD_AES_256_GCM_SIV, RFC 8452. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_mcu_gcm_siv_seal(
+    const pqi_aead_key *k, pqi_cspan aad, pqi_cspan in, pqi_span out);
+PQI_API PQI_MUST_CHECK pqi_status pqi_mcu_gcm_siv_open(
     const pqi_aead_key *k, pqi_cspan aad, pqi_cspan in, pqi_span out);
 /* PQI_AEAD_AES_128_CCM_8 and _16, RFC 3610. */
 PQI_API PQI_MUST_CHECK pqi_status pqi_mcu_ccm_seal(

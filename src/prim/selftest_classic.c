@@ -195,6 +195,7 @@ static const item items[] = {
     {"ChaCha20-Poly1305", test_aead, PQI_AEAD_CHACHA20_POLY1305, AEAD},
     {"AES-128-CCM-8", test_aead, PQI_AEAD_AES_128_CCM_8, AEAD},
     {"AES-128-CCM-16", test_aead, PQI_AEAD_AES_128_CCM_16, AEAD},
+    {"AES-256-GCM-SIV", test_aead, PQI_AEAD_AES_256_GCM_SIV, AEAD},
     {"random", test_random, 0, OTHER},
 };
 

@@ -37,7 +37,8 @@ static pqi_status check(const pqi_algs *a, const pqi_suite *s, const pqi_box_pee
         return PQI_ERR_ARG;
     }
     size_t bind = pqi_sha2_len(s->hash);
-    bool aead_fits = s->aead == PQI_AEAD_AES_256_GCM || s->aead == PQI_AEAD_CHACHA20_POLY1305;
+    bool aead_fits = s->aead == PQI_AEAD_AES_256_GCM || s->aead == PQI_AEAD_AES_256_GCM_SIV ||
+                     s->aead == PQI_AEAD_CHACHA20_POLY1305;
     if (bind == 0 || bind > PQI_BOX_BIND_MAX || !aead_fits || s->kem->coins_len != COINS / 2u) {
         return PQI_ERR_UNSUPPORTED;
     }

@@ -95,6 +95,12 @@ static bool gcm(const json_t *group, const json_t *t)
     return aead(t, PQI_AEAD_AES_256_GCM);
 }
 
+static bool gcm_siv(const json_t *group, const json_t *t)
+{
+    (void)group;
+    return aead(t, PQI_AEAD_AES_256_GCM_SIV);
+}
+
 static bool ccm(const json_t *group, const json_t *t)
 {
     (void)group;
@@ -250,6 +256,7 @@ static void file(const char *name, runner run, size_t least)
     }
 
 FILE_TEST(wp_gcm, "wycheproof/aes_gcm_test.json", gcm, 66)
+FILE_TEST(wp_gcm_siv, "wycheproof/aes_gcm_siv_test.json", gcm_siv, 103)
 FILE_TEST(wp_ccm, "wycheproof/aes_ccm_test.json", ccm, 6)
 FILE_TEST(wp_chacha, "wycheproof/chacha20_poly1305_test.json", chacha, 316)
 FILE_TEST(wp_x25519, "wycheproof/x25519_test.json", x25519, 518)
@@ -259,6 +266,7 @@ FILE_TEST(wp_hkdf, "wycheproof/hkdf_sha256_test.json", hkdf_sha256, 86)
 FILE_TEST(wp_hkdf_512, "wycheproof/hkdf_sha512_test.json", hkdf_sha512, 83)
 FILE_TEST(rfc5869, "symmetric-rfc/rfc5869-hkdf-sha256.json", hkdf_rfc, 3)
 
-PQI_TEST_MAIN(cmocka_unit_test(wp_gcm), cmocka_unit_test(wp_ccm), cmocka_unit_test(wp_chacha),
-    cmocka_unit_test(wp_x25519), cmocka_unit_test(wp_ed25519), cmocka_unit_test(wp_hmac),
-    cmocka_unit_test(wp_hkdf), cmocka_unit_test(wp_hkdf_512), cmocka_unit_test(rfc5869))
+PQI_TEST_MAIN(cmocka_unit_test(wp_gcm), cmocka_unit_test(wp_gcm_siv), cmocka_unit_test(wp_ccm),
+    cmocka_unit_test(wp_chacha), cmocka_unit_test(wp_x25519), cmocka_unit_test(wp_ed25519),
+    cmocka_unit_test(wp_hmac), cmocka_unit_test(wp_hkdf), cmocka_unit_test(wp_hkdf_512),
+    cmocka_unit_test(rfc5869))

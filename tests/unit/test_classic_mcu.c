@@ -93,15 +93,17 @@ static void aead_entries(void **state)
     (void)state;
     typedef pqi_status (*entry)(const pqi_aead_key *, pqi_cspan, pqi_cspan, pqi_span);
     static const entry entries[] = {pqi_mcu_gcm_seal, pqi_mcu_gcm_open, pqi_mcu_chacha_seal,
-        pqi_mcu_chacha_open, pqi_mcu_ccm_seal, pqi_mcu_ccm_open};
+        pqi_mcu_chacha_open, pqi_mcu_ccm_seal, pqi_mcu_ccm_open, pqi_mcu_gcm_siv_seal,
+        pqi_mcu_gcm_siv_open};
     static const uint8_t key[32], zero[16];
     const pqi_cspan none = {NULL, 0};
-    for (size_t e = 0; e < 6; e++) {
-        for (int id = 0; id <= 5; id++) {
+    for (size_t e = 0; e < sizeof entries / sizeof entries[0]; e++) {
+        for (int id = 0; id <= 6; id++) {
             int ccm = id == PQI_AEAD_AES_128_CCM_8 || id == PQI_AEAD_AES_128_CCM_16;
             int own = e < 2   ? id == PQI_AEAD_AES_256_GCM
                       : e < 4 ? id == PQI_AEAD_CHACHA20_POLY1305
-                              : ccm;
+                      : e < 6 ? ccm
+                              : id == PQI_AEAD_AES_256_GCM_SIV;
             const pqi_aead_key k = {(pqi_aead_id)id, {key, ccm ? 16 : 32}, {key, ccm ? 13 : 12}};
             size_t tag = id == PQI_AEAD_AES_128_CCM_8 ? 8 : 16;
             uint8_t out[16];

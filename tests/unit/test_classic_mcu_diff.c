@@ -87,7 +87,9 @@ typedef struct aead_rig {
 } aead_rig;
 
 static const pqi_aead_id aead_ids[] = {PQI_AEAD_AES_256_GCM, PQI_AEAD_CHACHA20_POLY1305,
-    PQI_AEAD_AES_128_CCM_8, PQI_AEAD_AES_128_CCM_16};
+    PQI_AEAD_AES_128_CCM_8, PQI_AEAD_AES_128_CCM_16, PQI_AEAD_AES_256_GCM_SIV};
+
+#define AEADS (sizeof aead_ids / sizeof aead_ids[0])
 
 static void rig_start(aead_rig *r, pqi_aead_id id)
 {
@@ -124,7 +126,7 @@ static void aead_lengths(void **state)
 {
     (void)state;
     static aead_rig r;
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < AEADS; i++) {
         for (size_t n = 0; n <= 300; n++) {
             rig_start(&r, aead_ids[i]);
             one_aead(&r, (n * 5 + 3) % 70, n, n % 4);
@@ -139,7 +141,7 @@ static void aead_refuses(void **state)
     (void)state;
     static aead_rig r;
     static const uint8_t zero[MAX_TEXT];
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < AEADS; i++) {
         for (size_t n = 0; n <= 70; n += 7) {
             rig_start(&r, aead_ids[i]);
             const pqi_cspan aad = {r.aad, n / 2}, in = {r.plain, n};
@@ -175,13 +177,13 @@ static void aead_arguments(void **state)
     static const size_t key_len[] = {0, 15, 16, 17, 24, 31, 32}, nonce_len[] = {0, 11, 12, 13};
     static const pqi_aead_id ids[] = {PQI_AEAD_NONE, PQI_AEAD_AES_256_GCM,
         PQI_AEAD_CHACHA20_POLY1305, PQI_AEAD_AES_128_CCM_8, PQI_AEAD_AES_128_CCM_16,
-        (pqi_aead_id)5};
+        PQI_AEAD_AES_256_GCM_SIV, (pqi_aead_id)6};
     const pqi_cspan none = {NULL, 0};
     rig_start(&r, PQI_AEAD_AES_256_GCM);
-    for (size_t i = 0; i < 6 * 7 * 4 * 30; i++) {
+    for (size_t i = 0; i < 7 * 7 * 4 * 30; i++) {
         const pqi_aead_key k = {
-            ids[i % 6], {r.key, key_len[i / 6 % 7]}, {r.nonce, nonce_len[i / 42 % 4]}};
-        size_t len = i / 168;
+            ids[i % 7], {r.key, key_len[i / 7 % 7]}, {r.nonce, nonce_len[i / 49 % 4]}};
+        size_t len = i / 196;
         memset(r.got, 0x5a, sizeof r.got);
         memset(other, 0x5a, sizeof other);
         pqi_status want =
@@ -204,8 +206,8 @@ static void aead_long(void **state)
     static const size_t aad_len[] = {0xfeff, 0xff00, 65536, 70000}, text_len[] = {65535, 65536};
     fill(aad, sizeof aad);
     fill(plain, sizeof plain);
-    for (size_t i = 0; i < 4; i++) {
-        int ccm = i >= 2;
+    for (size_t i = 0; i < AEADS; i++) {
+        int ccm = i == 2 || i == 3;
         const pqi_aead_key k = {aead_ids[i], {aad + 7, ccm ? 16 : 32}, {aad + 50, ccm ? 13 : 12}};
         size_t tag = i == 2 ? 8 : 16;
         for (size_t j = 0; j < 6; j++) {

@@ -419,6 +419,7 @@ static void test_classic_faults(void **state)
         {"ChaCha20-Poly1305", PQI_AEAD_CHACHA20_POLY1305},
         {"AES-128-CCM-8", PQI_AEAD_AES_128_CCM_8},
         {"AES-128-CCM-16", PQI_AEAD_AES_128_CCM_16},
+        {"AES-256-GCM-SIV", PQI_AEAD_AES_256_GCM_SIV},
     };
     pqi_algs a;
     pqi_algs_all(&a, &faulty);

@@ -143,6 +143,7 @@ void pqi_bench_aead(pqi_bench *b)
         pqi_aead_id id;
     } rows[] = {
         {"AES-256-GCM", PQI_AEAD_AES_256_GCM},
+        {"AES-256-GCM-SIV", PQI_AEAD_AES_256_GCM_SIV},
         {"ChaCha20-Poly1305", PQI_AEAD_CHACHA20_POLY1305},
         {"AES-128-CCM-8", PQI_AEAD_AES_128_CCM_8},
     };

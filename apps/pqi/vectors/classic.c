@@ -29,7 +29,9 @@ static pqi_aead_id aead_of(const aead_test *t, const char *family, const char **
     if (ccm) {
         return t->tag_len == 8 ? PQI_AEAD_AES_128_CCM_8 : PQI_AEAD_AES_128_CCM_16;
     }
-    return strcmp(family, "AES-GCM") == 0 ? PQI_AEAD_AES_256_GCM : PQI_AEAD_CHACHA20_POLY1305;
+    return strcmp(family, "AES-GCM") == 0       ? PQI_AEAD_AES_256_GCM
+           : strcmp(family, "AES-GCM-SIV") == 0 ? PQI_AEAD_AES_256_GCM_SIV
+                                                : PQI_AEAD_CHACHA20_POLY1305;
 }
 
 /* The table of this run lacks it. */

@@ -36,6 +36,7 @@ const pqi_vec_kind pqi_vec_wycheproof_pq[] = {
 
 const pqi_vec_kind pqi_vec_wycheproof_classic[] = {
     {"AES-GCM", "aead_test_schema", pqi_vec_aead},
+    {"AES-GCM-SIV", "aead_test_schema", pqi_vec_aead},
     {"AES-CCM", "aead_test_schema", pqi_vec_aead},
     {"CHACHA20-POLY1305", "aead_test_schema", pqi_vec_aead},
     {"HMAC*", "mac_test_schema", pqi_vec_hmac},

@@ -60,7 +60,8 @@ static void init(void)
     static const char *const cipher_names[PQI_OSSL_AEADS] = {[PQI_AEAD_AES_256_GCM] = "AES-256-GCM",
         [PQI_AEAD_CHACHA20_POLY1305] = "ChaCha20-Poly1305",
         [PQI_AEAD_AES_128_CCM_8] = "AES-128-CCM",
-        [PQI_AEAD_AES_128_CCM_16] = "AES-128-CCM"};
+        [PQI_AEAD_AES_128_CCM_16] = "AES-128-CCM",
+        [PQI_AEAD_AES_256_GCM_SIV] = "AES-256-ECB"}; /* the block cipher; the mode is ours */
     for (size_t i = 1; i < PQI_OSSL_HASHES; i++) {
         fetched.md[i] = EVP_MD_fetch(NULL, md_names[i], NULL);
     }

@@ -9,7 +9,7 @@
 
 /* Indices are the values of pqi_hash_id and pqi_aead_id. */
 #define PQI_OSSL_HASHES 7u
-#define PQI_OSSL_AEADS  5u
+#define PQI_OSSL_AEADS  6u
 
 /* Algorithms fetched once per process, read-only afterwards. An entry is NULL where the loaded
  * OpenSSL providers do not offer it. */

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * AES-256-GCM (SP 800-38D), ChaCha20-Poly1305 (RFC 8439) and AES-128-CCM (RFC 3610) over OpenSSL 3.
+ * AES-256-GCM (SP 800-38D), ChaCha20-Poly1305 (RFC 8439), AES-128-CCM (RFC 3610) and AES-256-GCM-SIV
+ * (RFC 8452) over OpenSSL 3.
  *
  * Implementation notes. A context keeps its key schedule and, for GCM, the last key stream block.
- * Both are overwritten after each message: GCM by a key of zeros, which restarts its state and needs
- * no allocation; the others by a reset. */
+ * Both are overwritten after each message: GCM and the block cipher of GCM-SIV by a key of zeros, which
+ * needs no allocation; the others by a reset. OpenSSL has GCM-SIV since 3.2; of every version only AES
+ * is used, so that there is one behaviour. */
 #include "port/linux/ossl.h"
+
+#include "prim/mcu/gcm_siv_core.h"
 
 #include <pqi/wipe.h>
 
@@ -22,6 +26,7 @@ static aead_sizes sizes_of(pqi_aead_id id)
 {
     switch (id) {
     case PQI_AEAD_AES_256_GCM:
+    case PQI_AEAD_AES_256_GCM_SIV:
     case PQI_AEAD_CHACHA20_POLY1305:
         return (aead_sizes){PQI_AEAD_KEY, PQI_AEAD_NONCE, PQI_AEAD_TAG};
     case PQI_AEAD_AES_128_CCM_8:
@@ -57,8 +62,9 @@ static EVP_CIPHER_CTX *ctx_get(pqi_aead_id id)
 static void ctx_clean(pqi_aead_id id)
 {
     pqi_ossl_thread *t = pqi_ossl_thread_get();
-    if (id == PQI_AEAD_AES_256_GCM &&
-        EVP_CipherInit_ex2(t->cipher[id], NULL, zeros, zeros, 1, NULL) == 1) {
+    bool siv = id == PQI_AEAD_AES_256_GCM_SIV;
+    if ((id == PQI_AEAD_AES_256_GCM || siv) &&
+        EVP_CipherInit_ex2(t->cipher[id], NULL, zeros, siv ? NULL : zeros, 1, NULL) == 1) {
         return;
     }
     EVP_CIPHER_CTX_free(t->cipher[id]); /* wipes the state of the cipher */
@@ -119,6 +125,43 @@ static pqi_status check(const pqi_aead_key *k, pqi_cspan aad, size_t body, size_
     return PQI_OK;
 }
 
+/* ---- GCM-SIV ----------------------------------------------------------------------------------- */
+
+typedef pqi_status (*siv_way)(
+    const pqi_gcm_siv_aes *c, const pqi_aead_key *k, pqi_cspan aad, pqi_cspan in, pqi_span out);
+
+static pqi_status siv_key(void *ctx, const uint8_t *key)
+{
+    return EVP_CipherInit_ex2(ctx, NULL, key, NULL, 1, NULL) == 1 &&
+                   EVP_CIPHER_CTX_set_padding(ctx, 0) == 1
+               ? PQI_OK
+               : PQI_ERR_PROVIDER;
+}
+
+static pqi_status siv_encrypt(void *ctx, uint8_t *room, size_t n)
+{
+    int done = 0, want = (int)(16u * n);
+    return EVP_CipherUpdate(ctx, room, &done, room, want) == 1 && done == want ? PQI_OK
+                                                                               : PQI_ERR_PROVIDER;
+}
+
+static pqi_status siv(siv_way way, const pqi_aead_key *k, pqi_cspan aad, pqi_cspan in, pqi_span out)
+{
+    uint8_t room[32u * 16u];
+    EVP_CIPHER_CTX *ctx = ctx_get(k->id);
+    if (ctx == NULL) {
+        pqi_wipe(out.ptr, out.len);
+        return pqi_ossl_fail(PQI_ERR_PROVIDER);
+    }
+    const pqi_gcm_siv_aes c = {siv_key, siv_encrypt, ctx, {room, sizeof room}};
+    pqi_status st = way(&c, k, aad, in, out);
+    ctx_clean(k->id);
+    pqi_wipe(room, sizeof room);
+    return st == PQI_OK ? st : pqi_ossl_fail(st);
+}
+
+/* ---- all of them ------------------------------------------------------------------------------- */
+
 pqi_status pqi_ossl_aead_seal(const pqi_aead_key *k, pqi_cspan aad, pqi_cspan in, pqi_span out)
 {
     size_t tag = 0;
@@ -128,6 +171,9 @@ pqi_status pqi_ossl_aead_seal(const pqi_aead_key *k, pqi_cspan aad, pqi_cspan in
     }
     if (st != PQI_OK) {
         return st;
+    }
+    if (k->id == PQI_AEAD_AES_256_GCM_SIV) {
+        return siv(pqi_gcm_siv_seal, k, aad, in, out);
     }
     EVP_CIPHER_CTX *ctx = ctx_get(k->id);
     if (ctx == NULL) {
@@ -157,6 +203,9 @@ pqi_status pqi_ossl_aead_open(const pqi_aead_key *k, pqi_cspan aad, pqi_cspan in
     }
     if (st != PQI_OK) {
         return st;
+    }
+    if (k->id == PQI_AEAD_AES_256_GCM_SIV) {
+        return siv(pqi_gcm_siv_open, k, aad, in, out);
     }
     const pqi_cspan body = {in.ptr, out.len};
     uint8_t tag[PQI_AEAD_TAG], last[16];

@@ -7,18 +7,20 @@
 pqi_status pqi_mcu_aead_seal(const pqi_aead_key *k, pqi_cspan aad, pqi_cspan in, pqi_span out)
 {
     bool ccm = k->id == PQI_AEAD_AES_128_CCM_8 || k->id == PQI_AEAD_AES_128_CCM_16;
-    bool chacha = k->id == PQI_AEAD_CHACHA20_POLY1305;
+    bool chacha = k->id == PQI_AEAD_CHACHA20_POLY1305, siv = k->id == PQI_AEAD_AES_256_GCM_SIV;
     return ccm      ? pqi_mcu_ccm_seal(k, aad, in, out)
            : chacha ? pqi_mcu_chacha_seal(k, aad, in, out)
+           : siv    ? pqi_mcu_gcm_siv_seal(k, aad, in, out)
                     : pqi_mcu_gcm_seal(k, aad, in, out); /* which refuses any other id */
 }
 
 pqi_status pqi_mcu_aead_open(const pqi_aead_key *k, pqi_cspan aad, pqi_cspan in, pqi_span out)
 {
     bool ccm = k->id == PQI_AEAD_AES_128_CCM_8 || k->id == PQI_AEAD_AES_128_CCM_16;
-    bool chacha = k->id == PQI_AEAD_CHACHA20_POLY1305;
+    bool chacha = k->id == PQI_AEAD_CHACHA20_POLY1305, siv = k->id == PQI_AEAD_AES_256_GCM_SIV;
     return ccm      ? pqi_mcu_ccm_open(k, aad, in, out)
            : chacha ? pqi_mcu_chacha_open(k, aad, in, out)
+           : siv    ? pqi_mcu_gcm_siv_open(k, aad, in, out)
                     : pqi_mcu_gcm_open(k, aad, in, out);
 }
 
