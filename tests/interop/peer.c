@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Our side of an interoperability test: one operation per line of standard input, one answer line
  * per operation. Everything is hex; "-" is an empty string; an error answers "error NAME". */
+#include <pqi/classic_mcu.h>
 #include <pqi/falcon.h>
 #include <pqi/host.h>
 #include <pqi/mldsa.h>
@@ -17,6 +18,12 @@ static const pqi_kem *const kems[] = {
     &pqi_kem_ml_kem_512, &pqi_kem_ml_kem_768, &pqi_kem_ml_kem_1024};
 static const pqi_sig *const sigs[] = {&pqi_sig_ml_dsa_44, &pqi_sig_ml_dsa_65, &pqi_sig_ml_dsa_87,
     &pqi_sig_falcon_512, &pqi_sig_falcon_1024};
+
+static const struct {
+    const char *name;
+    pqi_aead_id id;
+} aeads[] = {{"AES-256-GCM", PQI_AEAD_AES_256_GCM}, {"AES-256-GCM-SIV", PQI_AEAD_AES_256_GCM_SIV},
+    {"ChaCha20-Poly1305", PQI_AEAD_CHACHA20_POLY1305}};
 
 typedef struct field {
     uint8_t *b;
@@ -171,6 +178,26 @@ static pqi_status run_xwing(const char *op, const field *f)
     return st;
 }
 
+/* [mcu-]seal, [mcu-]open: key nonce aad text */
+static pqi_status run_aead(pqi_aead_id id, const char *op, const field *f)
+{
+    static pqi_classic mcu;
+    pqi_classic_mcu(&mcu, pqi_classic_openssl.random);
+    const bool portable = strncmp(op, "mcu-", 4) == 0, seal = strstr(op, "seal") != NULL;
+    const pqi_classic *t = portable ? &mcu : &pqi_classic_openssl;
+    const pqi_aead_key k = {id, c(&f[0]), c(&f[1])};
+    pqi_span out = {out1, seal ? f[3].n + PQI_AEAD_TAG : f[3].n - PQI_AEAD_TAG};
+    if (f[3].n > sizeof out1 - PQI_AEAD_TAG || (!seal && f[3].n < PQI_AEAD_TAG)) {
+        return PQI_ERR_ARG;
+    }
+    pqi_status st = seal ? t->aead_seal(&k, c(&f[2]), c(&f[3]), out)
+                         : t->aead_open(&k, c(&f[2]), c(&f[3]), out);
+    if (st == PQI_OK) {
+        hex(out1, out.len, '\n');
+    }
+    return st;
+}
+
 static pqi_status run(const char *alg, const char *op, const field *f)
 {
     for (size_t i = 0; i < sizeof kems / sizeof kems[0]; i++) {
@@ -181,6 +208,11 @@ static pqi_status run(const char *alg, const char *op, const field *f)
     for (size_t i = 0; i < sizeof sigs / sizeof sigs[0]; i++) {
         if (strcmp(alg, sigs[i]->name) == 0) {
             return strchr(op, '-') != NULL ? run_falcon(sigs[i], op, f) : run_sig(sigs[i], op, f);
+        }
+    }
+    for (size_t i = 0; i < sizeof aeads / sizeof aeads[0]; i++) {
+        if (strcmp(alg, aeads[i].name) == 0) {
+            return run_aead(aeads[i].id, op, f);
         }
     }
     return strcmp(alg, "X-Wing") == 0 ? run_xwing(op, f) : PQI_ERR_UNSUPPORTED;
