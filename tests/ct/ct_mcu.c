@@ -117,6 +117,7 @@ int main(void)
     bad += aead(&c, PQI_AEAD_CHACHA20_POLY1305, 32, 12, 16);
     bad += aead(&c, PQI_AEAD_AES_128_CCM_8, 16, 13, 8);
     bad += aead(&c, PQI_AEAD_AES_128_CCM_16, 16, 13, 16);
+    bad += aead(&c, PQI_AEAD_AES_256_GCM_SIV, 32, 12, 16);
     (void)puts(bad == 0 ? "ct_mcu: ok" : "ct_mcu: wrong answer");
     return bad != 0;
 }

@@ -69,6 +69,7 @@ AEAD(gcm, PQI_AEAD_AES_256_GCM, 32, 12, 16)
 AEAD(chacha, PQI_AEAD_CHACHA20_POLY1305, 32, 12, 16)
 AEAD(ccm_8, PQI_AEAD_AES_128_CCM_8, 16, 13, 8)
 AEAD(ccm_16, PQI_AEAD_AES_128_CCM_16, 16, 13, 16)
+AEAD(siv, PQI_AEAD_AES_256_GCM_SIV, 32, 12, 16)
 
 /* ---- hashes and HMAC ----------------------------------------------------------------------- */
 
@@ -129,6 +130,7 @@ const trace_op trace_mcu[] = {
     AEAD_ROWS(chacha, "ChaCha20-Poly1305"),
     AEAD_ROWS(ccm_8, "AES-128-CCM-8"),
     AEAD_ROWS(ccm_16, "AES-128-CCM"),
+    AEAD_ROWS(siv, "AES-256-GCM-SIV"),
     {"SHA-256 and HMAC", secrets, sha256},
     {"SHA-384 and HMAC", secrets, sha384},
     {"SHA-512 and HMAC", secrets, sha512},
