@@ -37,6 +37,8 @@ set(PQI_CORE_SOURCES
     src/suite/suite_0001_small.c
     src/suite/suite_0002.c
     src/suite/suite_0002_small.c
+    src/suite/suite_0003.c
+    src/suite/suite_0003_small.c
     src/suite/suite_0004.c
     src/suite/combine.c
     src/suite/policy.c

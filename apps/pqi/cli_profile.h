@@ -40,7 +40,7 @@ void pqi_cli_policy_text(char out[PQI_CLI_ALG_LEN], const pqi_alg_policy *p);
 
 typedef struct pqi_cli_policy_args {
     uint64_t min_level;
-    bool standard_only, no_unstandard;
+    bool standard_only, no_unstandard, misuse_resistant;
 } pqi_cli_policy_args;
 
 /* clang-format off */
@@ -50,7 +50,9 @@ typedef struct pqi_cli_policy_args {
     PQI_CLI_FLAG("forbid-not-standardised", &(a).no_unstandard,                                    \
         "refuse algorithms that are not standardised"),                                            \
     PQI_CLI_FLAG("forbid-pre-standard", &(a).standard_only,                                        \
-        "refuse algorithms without a final standard as well")
+        "refuse algorithms without a final standard as well"),                                     \
+    PQI_CLI_FLAG("misuse-resistant", &(a).misuse_resistant,                                        \
+        "only suites that bear a repeated nonce (gcm-siv): where a peer's storage may go back")
 /* clang-format on */
 
 pqi_alg_policy pqi_cli_policy(const pqi_cli_policy_args *a);

@@ -99,15 +99,13 @@ typedef struct join_names {
 static pqi_cli_exit override(
     const pqi_cli_command *self, const join_names *a, pqi_host_join_opts *o)
 {
-    uint16_t suite = 0;
     if (a->suite != NULL) {
-        suite = pqi_suite_parse(pqi_cli_span(a->suite));
+        uint16_t suite = pqi_suite_parse(pqi_cli_span(a->suite));
         o->kem_alg = pqi_cli_suite_kem(suite);
         o->suites = pqi_cli_suite_bit(suite);
     }
     if (a->kem != NULL) {
         o->kem_alg = pqi_kem_parse(pqi_cli_span(a->kem));
-        o->suites = suite != 0 ? o->suites : 0;
     }
     if (a->sig != NULL) {
         o->sig_alg = pqi_sig_parse(pqi_cli_span(a->sig));
@@ -136,7 +134,7 @@ static pqi_cli_exit join_opts(
         return pqi_cli_usage(self, "--sig and --kem-only exclude each other");
     }
     o->kem_alg = p->kem_id;
-    o->suites = pqi_cli_suite_bit(p->suite_id);
+    o->suites = 0; /* those of the KEM that carry no further mark */
     o->sig_alg = a->kem_only ? 0 : p->sig_id;
     o->kem_only = a->kem_only;
     return override(self, a, o);
@@ -153,7 +151,7 @@ static pqi_cli_exit join(const pqi_cli_command *self, int argc, char **argv)
             "kem", "NAME", &names.kem, "another KEM: ml-kem-512, ml-kem-768, ml-kem-1024"),
         PQI_CLI_STRING("sig", "NAME", &names.sig,
             "another signature: ml-dsa-44, ml-dsa-65, ml-dsa-87, falcon-512, falcon-1024"),
-        PQI_CLI_STRING("suite", "NAME", &names.suite, "only this suite, such as x-wing"),
+        PQI_CLI_STRING("suite", "NAME", &names.suite, "only this suite, such as x-wing or gcm-siv"),
         PQI_CLI_FLAG(
             "kem-only", &names.kem_only, "no signing key: it can join, but v1 messages need one"),
         OUT_OPTION(c, "join request for pqi ca issue"),

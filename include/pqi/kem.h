@@ -17,6 +17,9 @@ extern "C" {
 
 #define PQI_ALG_NOT_STANDARD 0x01u /* offered for study or interoperability; policy can forbid it */
 #define PQI_ALG_PRE_STANDARD 0x02u /* selected for standardisation; the final standard is not out */
+/* A suite whose AEAD fails when a key and nonce come again: all but those of AES-256-GCM-SIV. Stands in
+ * no row, as it follows from the AEAD; a policy that forbids it asks for misuse resistance. */
+#define PQI_ALG_NOT_MISUSE_RESISTANT 0x04u
 
 /* Largest sizes over all KEMs of this library, bytes. */
 #define PQI_KEM_MAX_PK   1568u

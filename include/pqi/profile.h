@@ -69,7 +69,8 @@ PQI_API const char *pqi_profile_name(pqi_profile_id id);
 
 /* Numbers of names and their aliases, in upper or lower case: "kyber-falcon"; "ml-kem-768" or
  * "kyber768"; "ml-dsa-65" or "dilithium3"; "falcon-512"; "x-wing". 0 (PQI_PROFILE_NONE): unknown. Whether an
- * algorithm is built in, the pqi_algs of the program tells. A suite has the name of its KEM. */
+ * algorithm is built in, the pqi_algs of the program tells. A suite has the name of its KEM,
+ * but "x-wing" and "gcm-siv". */
 PQI_API pqi_profile_id pqi_profile_parse(pqi_cspan name);
 PQI_API uint16_t pqi_kem_parse(pqi_cspan name);
 PQI_API int32_t pqi_sig_parse(pqi_cspan name);

@@ -33,6 +33,8 @@ typedef struct pqi_suite {
 
 PQI_API extern const pqi_suite pqi_suite_0001; /* ML-KEM-512, for LPWAN by policy */
 PQI_API extern const pqi_suite pqi_suite_0002; /* ML-KEM-768, the default */
+PQI_API extern const pqi_suite
+    pqi_suite_0003; /* ML-KEM-768, AES-256-GCM-SIV: where storage can go back */
 PQI_API extern const pqi_suite pqi_suite_0004; /* ML-KEM-1024, SHA-384 */
 PQI_API extern const pqi_suite pqi_suite_0005; /* X-Wing: keys of 0x0002, another combiner */
 /* SABER, which is not standardised: flags has PQI_ALG_NOT_STANDARD. */
@@ -43,6 +45,7 @@ PQI_API extern const pqi_suite pqi_suite_0008; /* FireSaber, SHA-384 */
 /* The same suites, byte for byte, over the small variants of kem.h. */
 PQI_API extern const pqi_suite pqi_suite_0001_small;
 PQI_API extern const pqi_suite pqi_suite_0002_small;
+PQI_API extern const pqi_suite pqi_suite_0003_small;
 PQI_API extern const pqi_suite pqi_suite_0004_small;
 
 /* What a program is built with. Everything below takes it by const pointer and looks algorithms up

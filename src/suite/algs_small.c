@@ -2,7 +2,7 @@
 #include <pqi/suite.h>
 
 static const pqi_suite *const suites[] = {
-    &pqi_suite_0001_small, &pqi_suite_0002_small, &pqi_suite_0004_small};
+    &pqi_suite_0001_small, &pqi_suite_0002_small, &pqi_suite_0003_small, &pqi_suite_0004_small};
 static const pqi_kem *const kems[] = {
     &pqi_kem_ml_kem_512_small, &pqi_kem_ml_kem_768_small, &pqi_kem_ml_kem_1024_small};
 static const pqi_sig *const sigs[] = {

@@ -19,12 +19,18 @@ pqi_status pqi_policy_sig(const pqi_alg_policy *p, const pqi_sig *sig)
     return p == NULL || sig == NULL ? PQI_ERR_ARG : check(p, sig->level, sig->flags);
 }
 
-/* The KEM's own marks count even where a suite's row forgot one. */
+/* The KEM's own marks count even where a suite's row forgot one, and the AEAD's cannot be forgotten:
+ * RFC 8452 section 9 against a repeated nonce in each of the others. */
+static unsigned flags_of(const pqi_suite *s)
+{
+    bool resists = s->aead == PQI_AEAD_AES_256_GCM_SIV;
+    return (unsigned)s->flags | s->kem->flags | (resists ? 0u : PQI_ALG_NOT_MISUSE_RESISTANT);
+}
+
 pqi_status pqi_policy_suite(const pqi_alg_policy *p, const pqi_suite *s)
 {
-    return p == NULL || s == NULL || s->kem == NULL
-               ? PQI_ERR_ARG
-               : check(p, s->kem->level, (unsigned)s->flags | s->kem->flags);
+    return p == NULL || s == NULL || s->kem == NULL ? PQI_ERR_ARG
+                                                    : check(p, s->kem->level, flags_of(s));
 }
 
 uint32_t pqi_policy_suites(const pqi_algs *a, const pqi_alg_policy *p, uint32_t kem_id)
@@ -43,7 +49,7 @@ uint32_t pqi_policy_suites(const pqi_algs *a, const pqi_alg_policy *p, uint32_t 
 /* 0 standardised, 1 pre-standard, 2 not standardised. */
 static unsigned mark_of(const pqi_suite *s)
 {
-    unsigned flags = (unsigned)s->flags | s->kem->flags;
+    unsigned flags = flags_of(s);
     return (flags & PQI_ALG_NOT_STANDARD) != 0 ? 2u : (flags & PQI_ALG_PRE_STANDARD) != 0 ? 1u : 0u;
 }
 

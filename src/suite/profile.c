@@ -52,7 +52,8 @@ static const alias sigs[] = {
 };
 static const alias suites[] = {
     {"ml-kem-512", 0x0001}, {"kyber512", 0x0001}, {"ml-kem-768", 0x0002}, {"kyber768", 0x0002},
-    {"ml-kem-1024", 0x0004}, {"kyber1024", 0x0004}, {"x-wing", 0x0005}, {"xwing", 0x0005},
+    {"gcm-siv", 0x0003}, {"ml-kem-1024", 0x0004}, {"kyber1024", 0x0004}, {"x-wing", 0x0005},
+    {"xwing", 0x0005},
     {"lightsaber", 0x0006}, {"saber", 0x0007}, {"firesaber", 0x0008},
 };
 /* clang-format on */

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Each profile from ca init to a message through a real broker, mixed fleets, X-Wing, and what a CA
-# or a listener refuses. Usage: profiles.sh BUILD_DIR
+# Each profile from ca init to a message through a real broker, mixed fleets, X-Wing, AES-256-GCM-SIV,
+# and what a CA or a listener refuses. Usage: profiles.sh BUILD_DIR
 set -u
 top=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=tests/cli/lib.sh
@@ -205,8 +205,10 @@ talk "kyber-falcon and kyber-dilithium in one fleet"
 new_fleet xwing
 enrol pump "" # two plain devices first: the bits of a suite are asked for
 step device status --dir "$fleet/pump" --key-file "$tmp/kek"
-grep -qFx "suites:       ML-KEM-768+X25519/AES-256-GCM/SHA-256" "$out"
-result $? "X-Wing is not part of a default request"
+plain="ML-KEM-768+X25519/AES-256-GCM/SHA-256"
+siv="ML-KEM-768+X25519/AES-256-GCM-SIV/SHA-256"
+grep -qFx "suites:       $plain; $siv" "$out"
+result $? "X-Wing is not part of a default request, AES-256-GCM-SIV is"
 new_fleet xwing2
 # shellcheck disable=SC2086
 for id in pump control; do
@@ -231,6 +233,55 @@ sleep 0.3
 }
 run 0 inspect "$tmp/packet" && grep -qF "X-Wing/AES-256-GCM/SHA-256 (pre-standard)" "$out"
 result $? "inspect names the suite of a packet"
+
+# --- AES-256-GCM-SIV: one device asks for it alone, because its storage can be put back ---
+# shellcheck disable=SC2046
+suite_of_packet() { # FROM SEND-OPTION
+    mosquitto_sub -p "$port" -t 'plant/#' -C 1 -W 20 -N >"$tmp/packet" &
+    tap=$!
+    sleep 0.3
+    to=$([ "$1" = pump ] && echo control || echo pump)
+    listen "$to" "$tmp/heard" --count 1 --timeout 30 ${2:+$2} 'plant/#'
+    run 0 send $(at "$1") --to "$to" --topic "plant/$1" again ${2:+$2}
+    wait "$tap" "$listener"
+    listener=
+    step inspect "$tmp/packet"
+}
+new_fleet siv
+# shellcheck disable=SC2086
+{
+    ask pump "" "--suite gcm-siv"
+    step ca issue $ca --out "$fleet/pump.grant" "$fleet/pump.join"
+    step device install $d --out "$fleet/pump.confirm" "$fleet/pump.grant"
+    step ca confirm $ca "$fleet/pump.confirm"
+    step device status $d
+}
+grep -qFx "suites:       $siv" "$out"
+result $? "AES-256-GCM-SIV is asked for with --suite"
+enrol control ""
+talk "AES-256-GCM-SIV of one device"
+suite_of_packet pump && grep -qF "$siv" "$out"
+result $? "it sends with that suite"
+suite_of_packet control && grep -qF "$siv" "$out"
+result $? "and others send to it with that suite"
+suite_of_packet pump --misuse-resistant && grep -qF "$siv" "$out"
+result $? "a policy of misuse resistance allows it"
+new_fleet siv2
+enrol pump ""
+enrol control ""
+suite_of_packet pump && grep -qF "$plain" "$out" && ! grep -qF "$siv" "$out"
+result $? "nobody takes AES-256-GCM-SIV without being asked"
+suite_of_packet pump --misuse-resistant && grep -qF "$siv" "$out"
+result $? "the policy makes two default devices take it"
+# shellcheck disable=SC2046,SC2086
+{
+    ask plain "" "--suite ml-kem-768"
+    step ca issue $ca --out "$fleet/plain.grant" "$fleet/plain.join"
+    step device install $d --out "$fleet/plain.confirm" "$fleet/plain.grant"
+    run 1 listen $(at plain) --misuse-resistant --count 1 --timeout 1 'plant/#' && clear_error &&
+        grep -qF "do not pass the configured policy" "$err"
+    result $? "a certificate without it does not pass the policy"
+}
 
 # --- wrong words ---
 usage_error "an unknown profile" device init --dir "$tmp/w" --key-file "$tmp/kek" --id w \

@@ -7,6 +7,7 @@
 #include "session/v1.h"
 
 #define BOTH (0x02u | 0x10u) /* suites 0x0002 and 0x0005 */
+#define SIV  0x04u           /* suite 0x0003 */
 
 static const dev_spec pump_768 = {.id = "pump-1",
     .epoch = 1,
@@ -97,6 +98,24 @@ static void choice(void **state)
     assert_int_equal(chosen(&a, &b), 0x0002);
 }
 
+/* A fleet with a device whose storage may go back: its policy alone changes what is chosen. */
+static void choice_where_storage_goes_back(void **state)
+{
+    (void)state;
+    dev_spec a = pump_768, b = ctl_768;
+    a.suites = b.suites = BOTH | SIV;
+    assert_int_equal(chosen(&a, &b), 0x0002); /* never without being asked for */
+    a.only = &pqi_suite_0003;
+    assert_int_equal(chosen(&a, &b), 0x0003);
+    a.only = NULL;
+    a.policy.forbid = PQI_ALG_NOT_MISUSE_RESISTANT;
+    assert_int_equal(chosen(&a, &b), 0x0003);
+    b.policy.forbid = PQI_ALG_NOT_MISUSE_RESISTANT;
+    assert_int_equal(chosen(&a, &b), 0x0003);
+    a.only = &pqi_suite_0002; /* not even by name */
+    assert_int_equal(chosen(&a, &b), 0);
+}
+
 /* ---- what a policy refuses --------------------------------------------------------------------- */
 
 /* b refuses a's announcement without a signature check, and cannot send to it. */
@@ -126,6 +145,15 @@ static void peers_below_policy(void **state)
     refuses_peer(p);
     pair_free(p);
 
+    a = pump_768; /* offers no suite that bears a repeated nonce */
+    b.suites = BOTH | SIV;
+    b.policy.forbid = PQI_ALG_NOT_MISUSE_RESISTANT;
+    p = pair_new(&a, &b);
+    refuses_peer(p);
+    pair_free(p);
+    b.suites = BOTH;
+
+    a.sig = PQI_SIG_ID_FALCON_512;
     b.policy.forbid = PQI_ALG_NOT_STANDARD; /* Saber is refused, Falcon is not */
     p = pair_new(&a, &b);
     dev_meet(p->a, p->b);
@@ -301,7 +329,9 @@ static void altered_suite_id(void **state)
         before = fleet_verifies;
         assert_int_equal(dev_receive(p->b, &p->m), PQI_EV_DROP);
         assert_true(fleet_verifies == before);
-        p->m.b[3] = 3; /* reserved */
+        p->m.b[3] = 3; /* in neither certificate */
+        dev_refuses(p->b, &p->m, PQI_DROP_SUITE);
+        p->m.b[3] = 9; /* no suite at all */
         dev_refuses(p->b, &p->m, PQI_DROP_SUITE);
         pair_free(p);
     }
@@ -446,7 +476,43 @@ static void mixed_kems(void **state)
     }
 }
 
-PQI_TEST_MAIN(cmocka_unit_test(choice), cmocka_unit_test(peers_below_policy),
+/* Two suites that differ in the AEAD alone: the id is under everything that binds a suite, and a policy
+ * raised later refuses the packets of before. */
+static void altered_aead(void **state)
+{
+    (void)state;
+    for (unsigned way = 0; way < 2; way++) { /* 0002 to 0003 and back */
+        dev_spec a = pump_768, b = ctl_768;
+        a.suites = b.suites = 0x02u | SIV;
+        a.only = way == 0 ? &pqi_suite_0002 : &pqi_suite_0003;
+        pair *p = pair_new(&a, &b);
+        dev_meet(p->a, p->b);
+        assert_int_equal(send(p), PQI_OK);
+        const uint8_t was = p->m.b[3];
+        p->m.b[3] = was ^ 1u;
+        dev_refuses(p->b, &p->m, PQI_DROP_GATE);
+        gate_again(p);
+        dev_refuses(p->b, &p->m, PQI_DROP_SIGNATURE);
+        sign_again(p);
+        gate_again(p);
+        dev_refuses(p->b, &p->m, PQI_DROP_SEALED);
+        p->m.b[3] = was;
+        sign_again(p);
+        gate_again(p);
+        p->b->ep.cfg.policy.forbid = PQI_ALG_NOT_MISUSE_RESISTANT;
+        if (way == 0) {
+            uint64_t before = fleet_verifies;
+            dev_refuses(p->b, &p->m, PQI_DROP_POLICY);
+            assert_true(fleet_verifies == before);
+            p->b->ep.cfg.policy.forbid = 0;
+        }
+        dev_expect(p->b, &p->m, "hello");
+        pair_free(p);
+    }
+}
+
+PQI_TEST_MAIN(cmocka_unit_test(choice), cmocka_unit_test(choice_where_storage_goes_back),
+    cmocka_unit_test(altered_aead), cmocka_unit_test(peers_below_policy),
     cmocka_unit_test(own_keys_below_policy), cmocka_unit_test(policy_raised_later),
     cmocka_unit_test(altered_suite_id), cmocka_unit_test(altered_bitmap),
     cmocka_unit_test(uncertified_suite), cmocka_unit_test(unknown_algorithms),

@@ -41,14 +41,14 @@ static void all_cases(void **state)
     }
 }
 
-/* SABER suites have other sizes and, 0x0008, SHA-384. */
+/* 0x0003 has another AEAD, SABER suites other sizes and, 0x0008, SHA-384. */
 static void other_suites(void **state)
 {
     (void)state;
     static const pqi_suite *const suites[] = {
-        &pqi_suite_0005, &pqi_suite_0006, &pqi_suite_0007, &pqi_suite_0008};
+        &pqi_suite_0005, &pqi_suite_0006, &pqi_suite_0007, &pqi_suite_0008, &pqi_suite_0003};
     static const pqi_hs_mode modes[] = {PQI_HS_MODE_S, PQI_HS_MODE_K, PQI_HS_MODE_M};
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < sizeof suites / sizeof suites[0]; i++) {
         for (size_t m = 0; m < 3; m++) {
             const hs_case c = {"", modes[m], suites[i],
                 modes[m] == PQI_HS_MODE_S ? &pqi_sig_ml_dsa_44 : NULL,

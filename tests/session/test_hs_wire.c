@@ -145,6 +145,7 @@ static void sizes(void **state)
         {PQI_HS_MODE_M, &pqi_suite_0002, NULL, &pqi_sig_ml_dsa_65, 1292, 5597, 24, 6913},
         {PQI_HS_MODE_K, &pqi_suite_0001, NULL, NULL, 1676, 1648, 24, 3348},
         {PQI_HS_MODE_K, &pqi_suite_0002, NULL, NULL, 2380, 2288, 24, 4692},
+        {PQI_HS_MODE_K, &pqi_suite_0003, NULL, NULL, 2380, 2288, 24, 4692},
         {PQI_HS_MODE_K, &pqi_suite_0004, NULL, NULL, 3244, 3248, 24, 6516},
         {PQI_HS_MODE_S, &pqi_suite_0004, &pqi_sig_ml_dsa_65, &pqi_sig_ml_dsa_65, 1676, 4989, 3333,
             9998},
@@ -203,7 +204,7 @@ static void init_fields(void **state)
         {1, 1, 0x20, PQI_ERR_DECODE},                               /* level 2 of a suite of 1 */
         {1, 1, 0x60, PQI_ERR_DECODE}, {1, 1, 0x70, PQI_ERR_DECODE}, {1, 1, 0x00, PQI_OK},
         {1, 1, 0x14, PQI_OK}, {1, 1, 0x18, PQI_OK}, /* psk; mode M has the same fields */
-        {2, 2, 2, PQI_ERR_DECODE}, {2, 2, 3, PQI_ERR_UNSUPPORTED}, {2, 2, 0, PQI_ERR_UNSUPPORTED},
+        {2, 2, 2, PQI_ERR_DECODE}, {2, 2, 9, PQI_ERR_UNSUPPORTED}, {2, 2, 0, PQI_ERR_UNSUPPORTED},
         {12, 8, 0x0202000000000000u, PQI_ERR_DECODE}, /* kid_I is kid_R */
         {20, 8, 0, PQI_ERR_DECODE}, {20, 8, 1, PQI_OK}, {28, 4, 0, PQI_ERR_DECODE},
         {32, 4, 0, PQI_OK}};

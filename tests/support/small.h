@@ -14,6 +14,7 @@
 #define pqi_sig_ml_dsa_87   pqi_sig_ml_dsa_87_small
 #define pqi_suite_0001      pqi_suite_0001_small
 #define pqi_suite_0002      pqi_suite_0002_small
+#define pqi_suite_0003      pqi_suite_0003_small
 #define pqi_suite_0004      pqi_suite_0004_small
 #define pqi_algs_all        pqi_algs_small
 

@@ -78,6 +78,8 @@ static void names(void **state)
     assert_int_equal(pqi_sig_parse(text("dilithium3")), -49);
     assert_int_equal(pqi_sig_parse(text("falcon-1024")), -65738);
     assert_int_equal(pqi_suite_parse(text("x-wing")), 0x0005);
+    assert_int_equal(pqi_suite_parse(text("gcm-siv")), 0x0003);
+    assert_int_equal(pqi_suite_parse(text("GCM-SIV")), 0x0003);
     assert_int_equal(pqi_suite_parse(text("ml-kem-768")), 0x0002);
     assert_int_equal(pqi_suite_parse(text("Saber")), 0x0007);
     for (int id = 1; id <= 3; id++) {
@@ -90,7 +92,7 @@ static void names(void **state)
     }
     assert_int_equal(pqi_profile_parse(text("KYBER-FALCON")), PQI_PROFILE_KYBER_FALCON);
     static const char *const none[] = {
-        "", "kyber", "ml-kem-768 ", " ml-kem-768", "ml_kem_768", "0"};
+        "", "kyber", "gcm-si", "ml-kem-768 ", " ml-kem-768", "ml_kem_768", "0"};
     for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
         assert_int_equal(pqi_profile_parse(text(none[i])), 0);
         assert_int_equal(pqi_kem_parse(text(none[i])), 0);
@@ -136,11 +138,45 @@ static void policy(void **state)
     assert_int_equal(pqi_policy_kem(&any, NULL), PQI_ERR_ARG);
     assert_int_equal(pqi_policy_sig(&any, NULL), PQI_ERR_ARG);
     assert_int_equal(pqi_policy_suite(&any, NULL), PQI_ERR_ARG);
-    assert_int_equal(pqi_policy_suites(&algs, NULL, PQI_KEM_ID_ML_KEM_768), 0x12);
-    assert_int_equal(pqi_policy_suites(&algs, &(pqi_alg_policy){0, 2}, PQI_KEM_ID_ML_KEM_768), 2);
+    assert_int_equal(pqi_policy_suites(&algs, NULL, PQI_KEM_ID_ML_KEM_768), 0x16);
+    assert_int_equal(pqi_policy_suites(&algs, &(pqi_alg_policy){0, 2}, PQI_KEM_ID_ML_KEM_768), 6);
     assert_int_equal(pqi_policy_suites(&algs, &(pqi_alg_policy){5, 3}, 0), 0x08);
+    assert_int_equal(pqi_policy_suites(&algs, &(pqi_alg_policy){0, 4}, 0), 0x04);
+    assert_int_equal(pqi_policy_suites(&algs, &(pqi_alg_policy){3, 7}, 0), 0x04);
+    assert_int_equal(pqi_policy_suites(&algs, &(pqi_alg_policy){4, 4}, 0), 0);
     assert_int_equal(pqi_policy_suites(&algs, &(pqi_alg_policy){6, 0}, 0), 0);
     assert_int_equal(pqi_policy_suites(NULL, NULL, 0), 0);
+}
+
+/* Misuse resistance is of a suite, follows from its AEAD, and cannot be claimed by flags. */
+static void misuse_resistant(void **state)
+{
+    (void)state;
+    static const pqi_aead_id aeads[] = {PQI_AEAD_NONE, PQI_AEAD_AES_256_GCM,
+        PQI_AEAD_CHACHA20_POLY1305, PQI_AEAD_AES_128_CCM_8, PQI_AEAD_AES_128_CCM_16,
+        PQI_AEAD_AES_256_GCM_SIV, (pqi_aead_id)6};
+    const pqi_alg_policy any = {0, 0}, siv = {0, PQI_ALG_NOT_MISUSE_RESISTANT};
+    pqi_suite s = pqi_suite_0002;
+    for (size_t i = 0; i < sizeof aeads / sizeof aeads[0]; i++) {
+        s.aead = aeads[i];
+        bool resists = s.aead == PQI_AEAD_AES_256_GCM_SIV;
+        for (s.flags = 0; s.flags < 8; s.flags++) {
+            bool marked = (s.flags & PQI_ALG_NOT_MISUSE_RESISTANT) != 0;
+            assert_int_equal(pqi_policy_suite(&any, &s), PQI_OK);
+            assert_int_equal(
+                pqi_policy_suite(&siv, &s), resists && !marked ? PQI_OK : PQI_ERR_POLICY);
+        }
+    }
+    assert_int_equal(pqi_policy_kem(&siv, &pqi_kem_ml_kem_768), PQI_OK);
+    assert_int_equal(pqi_policy_sig(&siv, &pqi_sig_ml_dsa_65), PQI_OK);
+    assert_string_equal(pqi_alg_mark(PQI_ALG_NOT_MISUSE_RESISTANT), ""); /* nothing to warn of */
+    const uint32_t both = pqi_suite_0002.bitmap | pqi_suite_0003.bitmap;
+    const uint16_t kem = PQI_KEM_ID_ML_KEM_768;
+    assert_ptr_equal(pqi_suite_choose(&algs, &any, both, kem, NULL), &pqi_suite_0002);
+    assert_ptr_equal(pqi_suite_choose(&algs, &siv, both, kem, NULL), &pqi_suite_0003);
+    assert_ptr_equal(pqi_suite_choose(&algs, &any, both, kem, &pqi_suite_0003), &pqi_suite_0003);
+    assert_null(pqi_suite_choose(&algs, &siv, both, kem, &pqi_suite_0002));
+    assert_null(pqi_suite_choose(&algs, &siv, pqi_suite_0002.bitmap, kem, NULL));
 }
 
 /* ---- choosing, against the rule as docs/spec/registry.md says it -------------------------------- */
@@ -168,8 +204,9 @@ static void choose_all(const pqi_algs *a, const pqi_alg_policy *p, const pqi_sui
         for (size_t i = 0; i < ROWS; i++) {
             const pqi_suite *s = &made[i];
             if ((offered & s->bitmap) != 0 && s->kem->id == 7 && s->level >= p->min_level &&
-                (s->flags & p->forbid) == 0 && (only == NULL || only == s) &&
-                (want == NULL || rank(s) < rank(want))) {
+                ((s->flags | s->kem->flags | (s->aead == PQI_AEAD_AES_256_GCM_SIV ? 0 : 4)) &
+                    p->forbid) == 0 &&
+                (only == NULL || only == s) && (want == NULL || rank(s) < rank(want))) {
                 want = s;
             }
         }
@@ -181,8 +218,9 @@ static void choosing(void **state)
 {
     (void)state;
     static const struct {
-        uint8_t level, flags, kem;
-    } rows_of[ROWS] = {{5, 1, 7}, {1, 0, 7}, {3, 2, 7}, {3, 0, 7}, {3, 0, 7}, {5, 0, 8}};
+        uint8_t level, flags, kem, siv;
+    } rows_of[ROWS] = {
+        {5, 1, 7, 0}, {1, 0, 7, 1}, {3, 2, 7, 1}, {3, 0, 7, 0}, {3, 0, 7, 1}, {5, 0, 8, 1}};
     for (unsigned turn = 0; turn < ROWS; turn++) { /* the order of the table changes nothing */
         const pqi_suite *list[ROWS];
         for (unsigned i = 0; i < ROWS; i++) {
@@ -195,6 +233,7 @@ static void choosing(void **state)
             made[i].kem = &made_kems[i];
             made[i].level = rows_of[i].level;
             made[i].flags = rows_of[i].flags;
+            made[i].aead = rows_of[i].siv != 0 ? PQI_AEAD_AES_256_GCM_SIV : PQI_AEAD_AES_256_GCM;
             made[i].bitmap = 1u << i;
             list[(i + turn) % ROWS] = &made[i];
         }
@@ -202,7 +241,7 @@ static void choosing(void **state)
         a.suites = list;
         a.n_suites = ROWS;
         for (unsigned level = 0; level <= 5; level++) {
-            for (unsigned forbid = 0; forbid < 4; forbid++) {
+            for (unsigned forbid = 0; forbid < 8; forbid++) {
                 const pqi_alg_policy p = {(uint8_t)level, (uint8_t)forbid};
                 choose_all(&a, &p, NULL);
                 for (unsigned i = 0; i < ROWS; i++) {
@@ -229,6 +268,7 @@ int main(void)
         cmocka_unit_test(rows),
         cmocka_unit_test(names),
         cmocka_unit_test(policy),
+        cmocka_unit_test(misuse_resistant),
         cmocka_unit_test(choosing),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

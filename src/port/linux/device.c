@@ -123,10 +123,12 @@ typedef struct wish {
     uint32_t suites;
 } wish;
 
-/* The suites of a KEM that carry no mark but the KEM's own: others, such as X-Wing, are asked for. */
+/* The suites of a KEM that carry no mark but the KEM's own: others, such as X-Wing, are asked for. What
+ * their AEADs bear is no matter here: who may need that decides by policy. */
 static uint32_t unmarked_suites(const pqi_algs *a, const pqi_kem *kem)
 {
-    const pqi_alg_policy own_marks = {0, kem != NULL ? (uint8_t)~kem->flags : 0};
+    const pqi_alg_policy own_marks = {
+        0, kem != NULL ? (uint8_t) ~(kem->flags | PQI_ALG_NOT_MISUSE_RESISTANT) : 0};
     return kem != NULL ? pqi_policy_suites(a, &own_marks, kem->id) : 0;
 }
 
