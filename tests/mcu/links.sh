@@ -30,7 +30,7 @@ link 'static const pqi_classic t = PQI_CLASSIC_MCU_SUITES_1_2(r); const volatile
 result $? "a table for suites 0x0001 and 0x0002 links"
 has pqi_mcu_gcm_seal pqi_mcu_gcm_open pqi_aes_init pqi_md_sha256 pqi_mcu_x25519
 result $? "it has AES-256-GCM, SHA-256 and X25519"
-! grep -Eq ' pqi_(mcu_(ccm|chacha|ed25519|aead|hash$|hmac$)|md_sha512|md_sha384|classic_mcu)' "$out"
+! grep -Eq ' pqi_(mcu_(gcm_siv|ccm|chacha|ed25519|aead|hash$|hmac$)|md_sha512|md_sha384|classic_mcu)' "$out"
 result $? "and no CCM, ChaCha20-Poly1305, Ed25519 or SHA-512"
 
 link 'pqi_status (*volatile used)(uint8_t *, const uint8_t *, const uint8_t *) = pqi_mcu_x25519;'
@@ -43,9 +43,15 @@ result $? "AES-CCM alone links"
 has pqi_mcu_ccm_open pqi_aes_init && ! grep -Eq ' pqi_(md|fe|mcu_(gcm|chacha))' "$out"
 result $? "and brings nothing but AES"
 
+link 'pqi_status (*volatile used)(const pqi_aead_key *, pqi_cspan, pqi_cspan, pqi_span) = pqi_mcu_gcm_siv_open;'
+result $? "AES-GCM-SIV alone links"
+has pqi_mcu_gcm_siv_open pqi_aes_init pqi_ghash_multiply &&
+    ! grep -Eq ' pqi_(md|fe|mcu_(gcm_open|gcm_seal|ccm|chacha))' "$out"
+result $? "and brings nothing but AES and the product of GHASH"
+
 link 'void (*volatile used)(pqi_classic *, pqi_status (*)(uint8_t *, size_t)) = pqi_classic_mcu;'
 result $? "the whole set links"
-has pqi_mcu_gcm_seal pqi_mcu_ccm_seal pqi_mcu_chacha_seal pqi_mcu_ed25519_sign pqi_md_sha512
+has pqi_mcu_gcm_seal pqi_mcu_gcm_siv_seal pqi_mcu_ccm_seal pqi_mcu_chacha_seal pqi_mcu_ed25519_sign pqi_md_sha512
 result $? "and has everything"
 
 # Instructions and calls whose time depends on operands, of one file compiled for a core.

@@ -203,6 +203,9 @@ static const operation operations[] = {
     {"AES-128-CCM-8-seal-1K", seal, vary, 4, 0, PQI_AEAD_AES_128_CCM_8, PQI_OK},
     {"AES-128-CCM-8-open-1K", open, vary_good_message, 4, 0, PQI_AEAD_AES_128_CCM_8, PQI_OK},
     {"AES-128-CCM-8-forged-1K", open, vary_bad_message, 8, 0, PQI_AEAD_AES_128_CCM_8, PQI_ERR_AUTH},
+    {"AES-256-GCM-SIV-seal-1K", seal, vary, 4, 0, PQI_AEAD_AES_256_GCM_SIV, PQI_OK},
+    {"AES-256-GCM-SIV-open-1K", open, vary_good_message, 4, 0, PQI_AEAD_AES_256_GCM_SIV, PQI_OK},
+    {"AES-256-GCM-SIV-forged-1K", open, vary_bad_message, 8, 0, PQI_AEAD_AES_256_GCM_SIV, PQI_ERR_AUTH},
 };
 /* clang-format on */
 

@@ -252,7 +252,8 @@ def one_aead(t, number, valid):
 
 
 def aeads(folder):
-    wyche = (("aes_gcm", "AES_256_GCM", 256, 96), ("chacha20_poly1305", "CHACHA20_POLY1305", 256, 96))
+    wyche = (("aes_gcm", "AES_256_GCM", 256, 96), ("aes_gcm_siv", "AES_256_GCM_SIV", 256, 96),
+             ("chacha20_poly1305", "CHACHA20_POLY1305", 256, 96))
     for file, name, key, nonce in wyche:
         for label, t in Source(folder, "wycheproof/%s_test.json" % file).tests():
             if (t["keySize"], t["ivSize"], t["tagSize"]) == (key, nonce, 128):
