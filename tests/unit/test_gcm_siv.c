@@ -4,6 +4,7 @@
  * agree for all lengths is in test_classic_mcu_diff.c. */
 #include "pqi_hex.h"
 
+#include "port/linux/ossl.h"
 #include "prim/mcu/bytes.h"
 #include "prim/mcu/gcm_siv_core.h"
 #include "prim/mcu/ghash.h"
@@ -373,6 +374,29 @@ static void cipher_fails(void **state)
     }
 }
 
+/* OpenSSL's context of this thread lives on with a key of zeros, whatever came of the call. */
+static void no_key_stays(void **state)
+{
+    (void)state;
+    static rig r;
+    const pqi_classic *c = &pqi_classic_openssl;
+    for (unsigned way = 0; way < 3; way++) {
+        uint8_t block[16] = {0};
+        int n = 0;
+        rig_start(&r, way);
+        assert_int_equal(seal(c, &r, 5, 40), PQI_OK);
+        r.sealed[7] ^= way == 2 ? 1 : 0;
+        if (way != 0) {
+            assert_int_equal(open(c, &r, 5, 56), way == 2 ? PQI_ERR_AUTH : PQI_OK);
+        }
+        EVP_CIPHER_CTX *ctx = pqi_ossl_thread_get()->cipher[PQI_AEAD_AES_256_GCM_SIV];
+        assert_non_null(ctx);
+        assert_int_equal(EVP_CipherUpdate(ctx, block, &n, block, 16), 1);
+        assert_int_equal(n, 16);
+        pqi_assert_hex(block, 16, "dc95c078a2408989ad48a21492842087"); /* AES-256 of zeros */
+    }
+}
+
 /* RFC 8452 appendix A. */
 static void polyval(void **state)
 {
@@ -461,5 +485,6 @@ static void repeated_nonce_of_gcm(void **state)
 PQI_TEST_MAIN(cmocka_unit_test_setup(known_answers, setup), cmocka_unit_test_setup(altered, setup),
     cmocka_unit_test_setup(cut_and_extended, setup), cmocka_unit_test_setup(arguments, setup),
     cmocka_unit_test_setup(counter_wraps, setup), cmocka_unit_test(cipher_fails),
-    cmocka_unit_test(polyval), cmocka_unit_test_setup(repeated_nonce, setup),
+    cmocka_unit_test(no_key_stays), cmocka_unit_test(polyval),
+    cmocka_unit_test_setup(repeated_nonce, setup),
     cmocka_unit_test_setup(repeated_nonce_of_gcm, setup))
