@@ -42,6 +42,29 @@ printf '%s' "$large" | sed 's/"616263"/"6"/' >"$tmp/half.json"
 run 1 vectors "$tmp/half.json" && [ "$(last)" = "0 passed, 1 failed, 0 skipped" ]
 result $? "large data of half a byte fails its test"
 
+# In Wycheproof's form, RFC 8452 appendix C.2 (9 bytes with 15 of data), the same with another tag, and a
+# size that is not offered.
+siv='{"algorithm":"AES-GCM-SIV","schema":"aead_test_schema_v1.json","numberOfTests":3,
+"testGroups":[{"ivSize":96,"keySize":256,"tagSize":128,"type":"AeadTest","tests":[
+{"tcId":1,"key":"d1894728b3fed1473c528b8426a582995929a1499e9ad8780c8d63d0ab4149c0",
+"iv":"9f572c614b4745914474e7c7","aad":"489c8fde2be2cf97e74e932d4ed87d","msg":"c9882e5386fd9f92ec",
+"ct":"0df9e308678244c44b","tag":"c0fd3dc6628dfe55ebb0b9fb2295c8c2","result":"valid","flags":[]},
+{"tcId":2,"key":"d1894728b3fed1473c528b8426a582995929a1499e9ad8780c8d63d0ab4149c0",
+"iv":"9f572c614b4745914474e7c7","aad":"489c8fde2be2cf97e74e932d4ed87d","msg":"c9882e5386fd9f92ec",
+"ct":"0df9e308678244c44b","tag":"c0fd3dc6628dfe55ebb0b9fb2295c8c3","result":"invalid","flags":[]}]},
+{"ivSize":96,"keySize":128,"tagSize":128,"type":"AeadTest","tests":[{"tcId":3,
+"key":"01000000000000000000000000000000","iv":"030000000000000000000000","aad":"","msg":"","ct":"",
+"tag":"dc20e2d83f25705bb49e439eca56de25","result":"valid","flags":[]}]}]}'
+printf '%s' "$siv" >"$tmp/siv.json"
+for backend in openssl mcu; do
+    run 0 vectors --backend "$backend" "$tmp/siv.json" &&
+        [ "$(last)" = "2 passed, 0 failed, 1 skipped" ]
+    result $? "AES-GCM-SIV on $backend"
+    sed 's/"0df9e3/"0df9e4/' "$tmp/siv.json" >"$tmp/bad.json"
+    run 1 vectors --backend "$backend" "$tmp/bad.json" && last | grep -q ' 1 failed, 1 skipped'
+    result $? "one flipped digit of it on $backend"
+done
+
 python3 -c 'import json; print(json.dumps(["m"] * 1002))' | gzip >"$tmp/many.json.gz"
 run 0 vectors "$tmp/many.json.gz" && [ "$(last)" = "1000 passed, 0 failed, 2 skipped" ]
 result $? "a file of very many messages wants --slow"
