@@ -132,13 +132,39 @@ set(PQI_PQI_SOURCES
     src/session/budget.c
     src/session/v1.c
     src/session/v1_wire.c
+    src/session/expiry.c
+    src/session/prekey.c
     src/session/erasure.c
     src/session/chunk_wire.c
     src/session/chain.c
+    src/session/pk.c
+    src/session/hs_choose.c
     src/session/hs_gate.c
     src/session/hs_keys.c
+    src/session/hs_initiator.c
+    src/session/hs_responder.c
+    src/session/hs_step.c
     src/session/hs_short.c
     src/session/hs_wire.c
+    src/session/table.c
+    src/session/pair.c
+    src/session/pair_data.c
+    src/session/pair_hs.c
+    src/session/pair_poll.c
+    src/session/pair_resume.c
+    src/session/pair_short.c
+    src/session/frames.c
+    src/session/ratchet.c
+    src/session/ratchet_open.c
+    src/session/ratchet_seal.c
+    src/session/round.c
+    src/session/round_frames.c
+    src/session/round_keys.c
+    src/session/round_mem.c
+    src/session/resume.c
+    src/session/sess_record.c
+    src/state/journal.c
+    src/state/starts.c
     src/ident/join_wire.c
     src/ident/join.c
     src/ident/grant.c
@@ -148,7 +174,13 @@ set(PQI_PQI_SOURCES
     src/proto/mqtt/endpoint_announce.c
     src/proto/mqtt/endpoint_peers.c
     src/proto/mqtt/endpoint_persist.c
+    src/proto/mqtt/endpoint_prekey.c
     src/proto/mqtt/endpoint_receive.c
+    src/proto/mqtt/endpoint_session.c
+    src/proto/mqtt/endpoint_session_info.c
+    src/proto/mqtt/endpoint_session_io.c
+    src/proto/mqtt/endpoint_session_poll.c
+    src/proto/mqtt/endpoint_session_store.c
     src/proto/mqtt/endpoint_send.c
 )
 
@@ -204,6 +236,7 @@ set(PQI_CLI_SOURCES
     apps/pqi/inspect_line.c
     apps/pqi/inspect_object.c
     apps/pqi/inspect_packet.c
+    apps/pqi/inspect_session.c
     apps/pqi/inspect_trust.c
     apps/pqi/cmd_vectors.c
     apps/pqi/cmd_bench.c
@@ -212,6 +245,10 @@ set(PQI_CLI_SOURCES
     apps/pqi/bench/pq.c
     apps/pqi/bench/classic.c
     apps/pqi/bench/v1.c
+    apps/pqi/bench/session.c
+    apps/pqi/bench/handshake.c
+    apps/pqi/bench/healing.c
+    apps/pqi/bench/fleet.c
     apps/pqi/bench/timing.c
     apps/pqi/vectors/run.c
     apps/pqi/vectors/tests.c
@@ -231,6 +268,8 @@ set(PQI_CLI_SOURCES
     apps/pqi/vectors/mldsa.c
     apps/pqi/vectors/hash.c
     apps/pqi/vectors/classic.c
+    apps/pqi/cli_session.c
+    apps/pqi/cmd_session.c
     apps/pqi/cli_node.c
     apps/pqi/cmd_listen.c
     apps/pqi/cmd_send.c
@@ -244,4 +283,6 @@ set(PQI_DEMO_SOURCES
     apps/demo/control.c
     apps/demo/attack.c
     apps/demo/insider.c
+    apps/demo/rate.c
+    apps/demo/thief.c
 )

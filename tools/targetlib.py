@@ -17,7 +17,8 @@ OUT = os.path.join(TOP, "build-target")
 CROSS = "arm-none-eabi-"
 COMMON = ("main.c", "say.c", "constant.c", "vectors.c", "no_classic.c")
 WARN = ["-std=c11", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Werror",
-        "-I" + os.path.join(TOP, "include"), "-I" + os.path.join(TOP, "tests")]
+        "-I" + os.path.join(TOP, "include"), "-I" + os.path.join(TOP, "tests"),
+        "-I" + os.path.join(TOP, "src")]
 LOOSE = 1.05  # a limit that is further above its figure is reported
 
 Row = collections.namedtuple("Row", "name program rounds defines vectors")
@@ -111,13 +112,14 @@ def role_sizes(name, libs):
 # ---- boards ----------------------------------------------------------------------------------
 
 class Board:
-    """A board of QEMU with a compiled libpqi-core, and where its flash, RAM and timer are."""
+    """A board of QEMU with compiled libraries, and where its flash, RAM and timer are."""
 
     def __init__(self, preset, machine, cpu, opt, flash=0, ram=0x20000000, timer=0x40000000,
                  ns=40, mpu=True):
         self.preset, self.machine, self.opt = preset, machine, opt
         self.flash, self.ram = flash, ram
         self.lib = os.path.join(TOP, "build-" + preset, "libpqi-core.a")
+        self.upper = os.path.join(TOP, "build-" + preset, "libpqi.a")
         self.flags = ["-mcpu=" + cpu, "-mthumb", opt, "-ffreestanding", "-ffunction-sections",
                       "-fdata-sections", *WARN, "-DTIMER_AT=0x%xu" % timer, "-DTIMER_NS=%du" % ns]
         self.flags += ["-DMPU_V7"] if mpu else []
@@ -141,8 +143,8 @@ class Board:
         sources = [os.path.join(TARGET, s) for s in
                    (*COMMON, row.program + ".c", "mem.c", "port_m.c")]
         must([CROSS + "gcc", *self.flags, *row.defines, "-DDEVICE_RAM_BITS=%du" % bits, "-nostdlib",
-              "-Wl,--gc-sections", "-T", self.script(kilobytes), "-o", path, *sources, self.lib,
-              "-lgcc"])
+              "-Wl,--gc-sections", "-T", self.script(kilobytes), "-o", path, *sources, self.upper,
+              self.lib, "-lgcc"])
         return path
 
     def run(self, image, *args, timeout=120, counting=True):

@@ -14,7 +14,7 @@ typedef struct control {
     uint32_t *latency_us;
     size_t n_latency;
     uint64_t wire, plain, messages, last_print;
-    long cmd, acked;
+    long first, cmd, acked;
     uint64_t cmd_at, rtt_us, rtts;
 } control;
 
@@ -85,7 +85,7 @@ static void stats(control *c, int last)
             "\"plain\": %llu, \"commands\": %ld, \"acked\": %llu, \"mean_command_us\": %llu",
             c->latency_us[c->n_latency / 2], c->latency_us[c->n_latency * 99 / 100],
             (unsigned long long)c->messages, (unsigned long long)c->wire,
-            (unsigned long long)c->plain, c->cmd, (unsigned long long)c->rtts,
+            (unsigned long long)c->plain, c->cmd - c->first, (unsigned long long)c->rtts,
             (unsigned long long)(c->rtts ? c->rtt_us / c->rtts : 0));
     }
     demo_stats(c->args, c->node, more);
@@ -98,6 +98,7 @@ static int run(control *c)
     }
     uint64_t next = demo_us() + 1000000u, next_stats = 0;
     while (!demo_stop) {
+        demo_signals(c->args, c->node);
         pqi_node_event ev;
         if (pqi_host_node_poll(c->node, 20, &ev) != PQI_OK) {
             return 1;
@@ -126,7 +127,9 @@ int demo_control(const demo_args *a)
         return 1;
     }
     char path[512];
-    control c = {.args = a, .acked = -1};
+    /* numbers go on after a restart, so that every command is unique */
+    control c = {.args = a, .acked = -1, .first = (long)(demo_us() % 1000000u) * 1000};
+    c.cmd = c.first;
     c.node = demo_open_node(a, dev);
     c.latency_us = calloc(SAMPLES_MAX, sizeof c.latency_us[0]);
     (void)snprintf(path, sizeof path, "%s.accepted", a->log);

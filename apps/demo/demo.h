@@ -6,6 +6,7 @@
 
 #include <pqi/host_node.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -14,7 +15,7 @@
 /* Options shared by the roles: --name value, in any order. */
 typedef struct demo_args {
     const char *role, *dir, *key_file, *broker_port, *kind, *to, *stats, *log, *capture, *out,
-        *count, *interval_ms, *id, *seconds;
+        *count, *interval_ms, *id, *seconds, *sessions, *stolen;
 } demo_args;
 
 int demo_device(const demo_args *a);
@@ -22,8 +23,12 @@ int demo_control(const demo_args *a);
 int demo_attack(const demo_args *a);   /* capture, replay, alter, reroute, flood, republish */
 int demo_insider(const demo_args *a);  /* a certified device that steps out of its scope */
 int demo_announce(const demo_args *a); /* writes the announcement of a device directory to a file */
+int demo_rate_send(const demo_args *a); /* tools/bench-mqtt */
+int demo_rate_recv(const demo_args *a);
 
 extern volatile sig_atomic_t demo_stop;
+extern volatile sig_atomic_t demo_steal;   /* SIGUSR1: a thief takes the memory of this process */
+extern volatile sig_atomic_t demo_refresh; /* SIGUSR2: a new session, although there is one */
 
 uint64_t demo_us(void); /* monotonic microseconds: the same clock for all processes of a machine */
 long demo_long(const char *s, long otherwise);
@@ -31,6 +36,9 @@ long demo_long(const char *s, long otherwise);
 /* Opens device and node; NULL after printing why. */
 pqi_host_device *demo_open_device(const demo_args *a);
 pqi_host_node *demo_open_node(const demo_args *a, pqi_host_device *d);
+
+/* What the signals ask for; call it in the loop. */
+void demo_signals(const demo_args *a, pqi_host_node *n);
 
 /* "plant/<id>/<leaf>" */
 void demo_topic(char out[PQI_TOPIC_MAX], const char *id, const char *leaf);

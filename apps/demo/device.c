@@ -81,6 +81,7 @@ static int run(device *d)
     }
     uint64_t next = demo_us(), stats = next;
     while (!demo_stop) {
+        demo_signals(d->args, d->node);
         pqi_node_event ev;
         if (pqi_host_node_poll(d->node, 20, &ev) != PQI_OK) {
             return 1;

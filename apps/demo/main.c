@@ -6,12 +6,17 @@
 #include <string.h>
 #include <time.h>
 
-volatile sig_atomic_t demo_stop;
+volatile sig_atomic_t demo_stop, demo_steal, demo_refresh;
 
 static void on_signal(int sig)
 {
-    (void)sig;
-    demo_stop = 1;
+    if (sig == SIGUSR1) {
+        demo_steal = 1;
+    } else if (sig == SIGUSR2) {
+        demo_refresh = 1;
+    } else {
+        demo_stop = 1;
+    }
 }
 
 uint64_t demo_us(void)
@@ -26,9 +31,27 @@ long demo_long(const char *s, long otherwise)
     return s ? strtol(s, NULL, 10) : otherwise;
 }
 
+/* Rounds every few seconds, so that the demonstration has some to show. */
+static const pqi_session_limits quick = {.d_msgs = 8,
+    .d_s = 3,
+    .h_msgs = 16,
+    .h_s = 6,
+    .d_min_s = 1,
+    .h_min_s = 3,
+    .grace_s = 60,
+    .chunk = 64,
+    .burst = 1};
+
 pqi_host_device *demo_open_device(const demo_args *a)
 {
-    const pqi_host_device_cfg cfg = {.dir = a->dir, .kek = {.key_file = a->key_file}};
+    const pqi_session_use use = !a->sessions                          ? PQI_SESSIONS_OFF
+                                : strcmp(a->sessions, "require") == 0 ? PQI_SESSIONS_REQUIRE
+                                                                      : PQI_SESSIONS_PREFER;
+    const pqi_host_device_cfg cfg = {.dir = a->dir,
+        .kek = {.key_file = a->key_file},
+        .sessions = use,
+        .session_limits =
+            strcmp(a->role, "device") == 0 || strcmp(a->role, "control") == 0 ? &quick : NULL};
     const pqi_now now = pqi_host_now();
     pqi_host_device *d = NULL;
     if (!a->dir || !a->key_file || pqi_host_device_open(&d, &cfg, &now) != PQI_OK) {
@@ -69,6 +92,24 @@ void demo_log(FILE *f, const char *peer, pqi_cspan topic, pqi_cspan payload)
     (void)fflush(f);
 }
 
+/* The session with --to, and what public keys cost so far. */
+static void session_stats(FILE *f, const demo_args *a, pqi_host_node *n)
+{
+    const pqi_endpoint *e = pqi_host_node_endpoint(n);
+    const pqi_now now = pqi_host_now();
+    pqi_session_info i;
+    if (!a->to || pqi_endpoint_session(
+                      e, &now, (pqi_cspan){(const uint8_t *)a->to, strlen(a->to)}, &i) != PQI_OK) {
+        return;
+    }
+    (void)fprintf(f,
+        ", \"public_key\": %llu, \"session\": {\"up\": %d, \"mode\": \"%c\", \"epoch\": %u, "
+        "\"messages\": %u, "
+        "\"healing\": %u, \"why\": \"%s\"}",
+        (unsigned long long)pqi_endpoint_pk(e).total, i.up, i.mode ? i.mode : '-', i.epoch,
+        i.messages, i.healing.messages, i.why);
+}
+
 void demo_stats(const demo_args *a, pqi_host_node *n, const char *more)
 {
     char tmp[512];
@@ -94,7 +135,9 @@ void demo_stats(const demo_args *a, pqi_host_node *n, const char *more)
             sep = ", ";
         }
     }
-    (void)fprintf(f, "}}\n");
+    (void)fprintf(f, "}");
+    session_stats(f, a, n);
+    (void)fprintf(f, "}\n");
     if (fclose(f) == 0) {
         (void)rename(tmp, a->stats);
     }
@@ -110,7 +153,8 @@ static int parse(int argc, char **argv, demo_args *a)
     const option_row rows[] = {{"--dir", &a->dir}, {"--key-file", &a->key_file},
         {"--port", &a->broker_port}, {"--kind", &a->kind}, {"--to", &a->to}, {"--stats", &a->stats},
         {"--log", &a->log}, {"--capture", &a->capture}, {"--out", &a->out}, {"--count", &a->count},
-        {"--interval-ms", &a->interval_ms}, {"--id", &a->id}, {"--seconds", &a->seconds}};
+        {"--interval-ms", &a->interval_ms}, {"--id", &a->id}, {"--seconds", &a->seconds},
+        {"--sessions", &a->sessions}, {"--stolen", &a->stolen}};
     for (int i = 2; i < argc; i += 2) {
         size_t r = 0;
         while (r < sizeof rows / sizeof rows[0] && strcmp(argv[i], rows[r].name) != 0) {
@@ -131,7 +175,8 @@ int main(int argc, char **argv)
         const char *role;
         int (*run)(const demo_args *);
     } roles[] = {{"device", demo_device}, {"control", demo_control}, {"attack", demo_attack},
-        {"insider", demo_insider}, {"announce", demo_announce}};
+        {"insider", demo_insider}, {"announce", demo_announce}, {"rate-send", demo_rate_send},
+        {"rate-recv", demo_rate_recv}};
     demo_args a = {.role = argc > 1 ? argv[1] : ""};
     if (!parse(argc, argv, &a)) {
         return 2;
@@ -139,11 +184,14 @@ int main(int argc, char **argv)
     const struct sigaction sa = {.sa_handler = on_signal};
     (void)sigaction(SIGTERM, &sa, NULL);
     (void)sigaction(SIGINT, &sa, NULL);
+    (void)sigaction(SIGUSR1, &sa, NULL);
+    (void)sigaction(SIGUSR2, &sa, NULL);
     for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++) {
         if (strcmp(a.role, roles[i].role) == 0) {
             return roles[i].run(&a);
         }
     }
-    (void)fprintf(stderr, "pqi-demo: roles are device, control, attack, insider, announce\n");
+    (void)fprintf(stderr,
+        "pqi-demo: roles are device, control, attack, insider, announce, rate-send, rate-recv\n");
     return 2;
 }

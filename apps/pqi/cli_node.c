@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli_node.h"
 #include "algs.h"
+#include "cli_session.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +55,11 @@ static pqi_cli_exit split_broker(const char *s, char host[HOST_MAX], uint16_t *p
 static pqi_cli_exit open_device(const pqi_cli_node_args *a, pqi_host_device **out)
 {
     pqi_host_device_cfg cfg = {.dir = a->dir ? a->dir : ".", .policy = pqi_cli_policy(&a->policy)};
+    if (!pqi_cli_session_use(a->sessions, &cfg.sessions)) {
+        return pqi_cli_fail(PQI_CLI_USAGE, "give --sessions off, prefer or require",
+            "not a way to use sessions: %s", a->sessions);
+    }
+    cfg.prekey_use = a->require_prekey ? PQI_PREKEY_REQUIRE : PQI_PREKEY_PREFER;
     pqi_cli_exit rc = pqi_cli_kek_read(&a->kek, false, &cfg.kek);
     if (rc != PQI_CLI_OK) {
         return rc;

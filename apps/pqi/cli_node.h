@@ -13,7 +13,8 @@ typedef struct pqi_cli_node_args {
     const char *dir, *broker, *ca_file, *cert_file, *tls_key_file, *user, *password_file,
         *client_id;
     uint64_t qos;
-    bool mqtt5;
+    bool mqtt5, require_prekey;
+    const char *sessions;
     pqi_cli_kek_args kek;
     pqi_cli_policy_args policy;
 } pqi_cli_node_args;
@@ -34,12 +35,15 @@ typedef struct pqi_cli_node_args {
         "file whose first line is the broker password"),                                           \
     PQI_CLI_STRING("client-id", "ID", &(a).client_id, "MQTT client id (default: the device id)"),  \
     PQI_CLI_UINT("qos", "0|1|2", &(a).qos, 2, "quality of service (default: 1)"),                  \
-    PQI_CLI_FLAG("mqtt5", &(a).mqtt5, "speak MQTT 5 (default: 3.1.1)")
+    PQI_CLI_FLAG("mqtt5", &(a).mqtt5, "speak MQTT 5 (default: 3.1.1)"),                            \
+    PQI_CLI_STRING("sessions", "off|prefer|require", &(a).sessions,                                \
+        "v4 sessions: none, where there is one, or nothing else (default: prefer)")
 /* clang-format on */
 
 typedef struct pqi_cli_node {
     pqi_host_device *device;
     pqi_host_node *node;
+    double report_at; /* when sessions may be reported again */
 } pqi_cli_node;
 
 /* Opens device and node; prints what went wrong. `peers` as in pqi_host_node_cfg. */

@@ -8,8 +8,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define SECONDS_MAX 3600.0
+#define FLEET_MAX   500000u /* both sessions of a peer are counted in a table of 2^20 */
 
 static json_t *sizes(const pqi_algs *algs)
 {
@@ -79,7 +81,17 @@ static void run_timing(pqi_bench *b)
     }
 }
 
-static void run_groups(pqi_bench *b)
+static bool is_group(const char *name)
+{
+    const pqi_bench_group *g = pqi_bench_groups;
+    while (g->name != NULL && strcmp(g->name, name) != 0) {
+        g++;
+    }
+    return g->name != NULL;
+}
+
+/* only: the name of a group; NULL: all that need not be named. */
+static void run_groups(pqi_bench *b, const char *only)
 {
     const char *unit = pqi_bench_cycle_unit(b);
     if (!b->quiet) {
@@ -87,29 +99,31 @@ static void run_groups(pqi_bench *b)
             "p90 ns");
         printf(unit != NULL ? " %8s cyc\n" : "%s\n", unit != NULL ? unit : "");
     }
-    for (const pqi_bench_group *g = pqi_bench_groups; *g != NULL; g++) {
-        (*g)(b);
+    for (const pqi_bench_group *g = pqi_bench_groups; g->name != NULL; g++) {
+        if (only != NULL ? strcmp(g->name, only) == 0 : !g->asked) {
+            g->run(b);
+        }
     }
 }
 
-static pqi_cli_exit run(pqi_bench *b, bool timing)
+static pqi_cli_exit run(pqi_bench *b, bool timing, const char *only)
 {
     if (timing) {
         run_timing(b);
     } else {
-        run_groups(b);
+        run_groups(b, only);
     }
     if (b->n_run == 0 && !b->failed) {
         return pqi_cli_fail(
             PQI_CLI_USAGE, "pqi bench without --filter", "no operation fits the filter");
     }
     if (b->quiet) {
-        json_t *root = json_pack("{s:O, s:o, s:s?}", "results", b->results, "sizes", sizes(b->algs),
-            "cycle_unit", pqi_bench_cycle_unit(b));
+        json_t *root = json_pack("{s:O, s:O, s:o, s:s?}", "results", b->results, "figures",
+            b->figures, "sizes", sizes(b->algs), "cycle_unit", pqi_bench_cycle_unit(b));
         pqi_cli_exit rc = pqi_cli_print_json(root);
         return b->failed ? PQI_CLI_FAILED : rc;
     }
-    if (!timing) {
+    if (!timing && only == NULL) {
         print_sizes(b->algs);
     }
     return b->failed ? PQI_CLI_FAILED : PQI_CLI_OK;
@@ -118,12 +132,14 @@ static pqi_cli_exit run(pqi_bench *b, bool timing)
 pqi_cli_exit pqi_cmd_bench(const pqi_cli_command *self, int argc, char **argv)
 {
     pqi_bench b = {.perf = -1};
-    const char *seconds = "0.25", *backend = NULL;
+    const char *seconds = "0.25", *backend = NULL, *only = NULL;
     bool small = false, timing = false;
+    uint64_t sessions = 100000;
     const pqi_cli_option options[] = {
         PQI_CLI_FLAG("json", &b.quiet, "print one JSON object"),
         PQI_CLI_STRING("filter", "NAME", &b.filter, "only operations with NAME in their name"),
         PQI_CLI_STRING("seconds", "S", &seconds, "time for each operation (0.25)"),
+        PQI_CLI_UINT("sessions", "N", &sessions, FLEET_MAX, "of the fleet (100000)"),
         PQI_CLI_FLAG("small", &small, "the variants of least memory"),
         PQI_CLI_BACKEND(&backend),
         PQI_CLI_FLAG("timing", &timing, "instead: whether times tell secrets apart (t values)"),
@@ -132,18 +148,25 @@ pqi_cli_exit pqi_cmd_bench(const pqi_cli_command *self, int argc, char **argv)
     pqi_cli_exit rc = pqi_cli_parse(self, options,
         "Measures every operation: nanoseconds (median, least, 90th percentile of batches)\n"
         "and cycles. Core cycles need perf_event; else the time stamp counter is shown,\n"
-        "labelled tsc, which runs at its own fixed rate.",
+        "labelled tsc, which runs at its own fixed rate.\n"
+        "GROUP is kem, sig, hash, aead, curve, v1, session, or fleet, which runs only when named:\n"
+        "an endpoint with many sessions at once.",
         &argc, argv);
     if (rc != PQI_CLI_GO) {
         return rc;
     }
-    if (argc > 0) {
-        return pqi_cli_usage(self, "bench takes no operand");
+    if (argc > 1 || (argc == 1 && (timing || !is_group(argv[0])))) {
+        return pqi_cli_usage(self, "bench takes one group at most, and none with --timing");
     }
+    only = argc == 1 ? argv[0] : NULL;
     if (!parse_seconds(seconds, &b.ns_per_case)) {
         return pqi_cli_usage(self, "--seconds takes a number above 0 and up to %.0f, not \"%.40s\"",
             SECONDS_MAX, seconds);
     }
+    if (sessions == 0) {
+        return pqi_cli_usage(self, "--sessions takes a number from 1 on");
+    }
+    b.fleet = (uint32_t)sessions;
     pqi_algs algs;
     rc = pqi_cli_algs_of(&algs, backend, small);
     if (rc == PQI_CLI_OK) {
@@ -154,9 +177,11 @@ pqi_cli_exit pqi_cmd_bench(const pqi_cli_command *self, int argc, char **argv)
     }
     b.algs = &algs;
     b.results = json_array();
+    b.figures = json_array();
     pqi_bench_open_counter(&b);
-    rc = run(&b, timing);
+    rc = run(&b, timing, only);
     pqi_bench_close_counter(&b);
     json_decref(b.results);
+    json_decref(b.figures);
     return rc;
 }

@@ -153,7 +153,7 @@ static pqi_cli_exit join(const pqi_cli_command *self, int argc, char **argv)
             "another signature: ml-dsa-44, ml-dsa-65, ml-dsa-87, falcon-512, falcon-1024"),
         PQI_CLI_STRING("suite", "NAME", &names.suite, "only this suite, such as x-wing or gcm-siv"),
         PQI_CLI_FLAG(
-            "kem-only", &names.kem_only, "no signing key: it can join, but v1 messages need one"),
+            "kem-only", &names.kem_only, "no signing key: it receives messages, and sends none"),
         OUT_OPTION(c, "join request for pqi ca issue"),
         PQI_CLI_END,
     };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * pqi listen: prints verified messages of the given topics. */
-#include "cli_node.h"
+#include "cli_session.h"
 #include "commands.h"
 #include "inspect.h"
 
@@ -14,7 +14,7 @@ typedef struct listen_args {
     pqi_cli_node_args node;
     const char *from;
     uint64_t count, timeout;
-    bool json, drops, quiet;
+    bool json, drops, quiet, mailbox;
 } listen_args;
 
 static volatile sig_atomic_t stop;
@@ -54,6 +54,11 @@ static json_t *bytes_json(pqi_cspan s, const char **kind)
     return j;
 }
 
+static const char *expiry_name(pqi_expiry_state state)
+{
+    return state == PQI_EXPIRY_IN_TIME ? "in time" : state == PQI_EXPIRY_PAST ? "past" : "unknown";
+}
+
 static pqi_cli_exit print_json(const pqi_node_event *ev)
 {
     const char *kind = NULL, *topic_kind = NULL;
@@ -71,8 +76,13 @@ static pqi_cli_exit print_json(const pqi_node_event *ev)
         rc |= json_object_set_new(j, "from", json_string(ev->ev.peer));
         rc |= json_object_set_new(j, "seq", json_integer((json_int_t)ev->ev.seq));
         rc |= json_object_set_new(j, "epoch", json_integer((json_int_t)ev->ev.key_epoch));
+        rc |= json_object_set_new(j, "session", json_boolean(ev->ev.session));
         rc |= json_object_set_new(j, "wire", json_integer((json_int_t)ev->wire_len));
         rc |= json_object_set_new(j, kind, body);
+        rc |= json_object_set_new(j, "prekey", json_boolean(ev->ev.prekey != 0));
+        if (ev->ev.expiry != PQI_EXPIRY_NONE) {
+            rc |= json_object_set_new(j, "expiry", json_string(expiry_name(ev->ev.expiry)));
+        }
     }
     if (rc != 0) {
         json_decref(j);
@@ -110,6 +120,9 @@ static pqi_cli_exit print_message(const listen_args *a, const pqi_node_event *ev
     } else {
         printf("%s ", ev->ev.peer);
         print_bytes(ev->topic);
+        if (ev->ev.expiry == PQI_EXPIRY_UNKNOWN || ev->ev.expiry == PQI_EXPIRY_PAST) {
+            printf(" (expiry %s)", expiry_name(ev->ev.expiry));
+        }
         (void)fputs(": ", stdout);
         print_bytes(ev->ev.plain);
     }
@@ -118,8 +131,32 @@ static pqi_cli_exit print_message(const listen_args *a, const pqi_node_event *ev
     return PQI_CLI_OK;
 }
 
-static pqi_cli_exit loop(const listen_args *a, pqi_host_node *node)
+/* What an operator should hear of a session; --quiet leaves the warnings. */
+static void tell_session(const listen_args *a, const pqi_event *ev)
 {
+    static const struct {
+        uint8_t note;
+        bool warning;
+        const char *text;
+    } lines[] = {
+        {PQI_NOTE_UP, false, "is up"},
+        {PQI_NOTE_HEALED, false, "was healed"},
+        {PQI_NOTE_REJECTED, true, "refused: its certificate or policy does not fit ours"},
+        {PQI_NOTE_ROLLBACK_PEER, true, "rollback: it came back with an older state"},
+        {PQI_NOTE_ROLLBACK_OWN, true, "rollback: it says that our state is an older one"},
+        {PQI_NOTE_STATE_LOST, true, "our record of it is damaged or gone; it begins anew"},
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        if ((ev->notes & lines[i].note) != 0 && (lines[i].warning || !a->quiet)) {
+            (void)fprintf(stderr, "pqi: session with %s: %s\n", ev->peer, lines[i].text);
+        }
+    }
+}
+
+static pqi_cli_exit loop(const listen_args *a, pqi_cli_node *cli)
+{
+    pqi_host_node *node = cli->node;
+    const char *dir = a->node.dir ? a->node.dir : ".";
     const double end = a->timeout ? pqi_cli_seconds() + (double)a->timeout : 0;
     uint64_t seen = 0;
     while (!stop && (a->count == 0 || seen < a->count)) {
@@ -131,6 +168,8 @@ static pqi_cli_exit loop(const listen_args *a, pqi_host_node *node)
         if (st != PQI_OK) {
             return pqi_cli_status(st, "receiving");
         }
+        pqi_cli_session_report(cli, dir, true, false);
+        tell_session(a, &ev.ev);
         if (ev.kind == PQI_NODE_MESSAGE && (!a->from || strcmp(a->from, ev.ev.peer) == 0)) {
             pqi_cli_exit rc = print_message(a, &ev);
             if (rc != PQI_CLI_OK) {
@@ -164,6 +203,7 @@ pqi_cli_exit pqi_cmd_listen(const pqi_cli_command *self, int argc, char **argv)
         PQI_CLI_STRING("from", "ID", &a.from, "only messages of this device"),
         PQI_CLI_UINT("count", "N", &a.count, UINT32_MAX, "end after N messages"),
         PQI_CLI_UINT("timeout", "SECONDS", &a.timeout, 31536000, "end after this time"),
+        PQI_CLI_FLAG("mailbox", &a.mailbox, "also what lies in this device's mailbox"),
         PQI_CLI_FLAG("json", &a.json, "one JSON object per line"),
         PQI_CLI_FLAG("drops", &a.drops, "also tell what was refused, and why"),
         PQI_CLI_FLAG("quiet", &a.quiet, "do not tell about the broker's comings and goings"),
@@ -177,7 +217,7 @@ pqi_cli_exit pqi_cmd_listen(const pqi_cli_command *self, int argc, char **argv)
     if (rc != PQI_CLI_GO) {
         return rc;
     }
-    if (argc < 1) {
+    if (argc < 1 && !a.mailbox) {
         return pqi_cli_usage(self, "no topic filter given");
     }
     pqi_cli_node n;
@@ -190,12 +230,20 @@ pqi_cli_exit pqi_cmd_listen(const pqi_cli_command *self, int argc, char **argv)
             rc = pqi_cli_usage(self, "not a topic filter, or more than 30 of them: %s", argv[i]);
         }
     }
+    if (rc == PQI_CLI_OK && a.mailbox) {
+        char filter[PQI_TOPIC_MAX];
+        (void)snprintf(
+            filter, sizeof filter, PQI_TOPIC_MAILBOX "%s/+", pqi_host_device_id(n.device));
+        rc =
+            pqi_cli_status(pqi_host_node_subscribe(n.node, filter, (int)a.node.qos), "subscribing");
+    }
     const struct sigaction sa = {.sa_handler = on_signal};
     (void)sigaction(SIGINT, &sa, NULL);
     (void)sigaction(SIGTERM, &sa, NULL);
     if (rc == PQI_CLI_OK) {
-        rc = loop(&a, n.node);
+        rc = loop(&a, &n);
     }
+    pqi_cli_session_report(&n, a.node.dir ? a.node.dir : ".", false, true);
     pqi_cli_node_close(&n);
     return rc;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * pqi send: seals messages for one device and hands them to the broker. */
-#include "cli_node.h"
+#include "cli_session.h"
 #include "commands.h"
 
 #include <stdio.h>
@@ -9,15 +9,28 @@
 
 typedef struct send_args {
     pqi_cli_node_args node;
-    const char *to, *topic, *class_name;
-    uint64_t wait;
-    bool lines, json;
+    const char *to, *topic, *mailbox, *class_name;
+    uint64_t wait, expires;
+    bool lines, json, require_prekey;
+    char mailbox_topic[PQI_TOPIC_MAX];
 } send_args;
+
+static pqi_cli_exit no_prekey(const send_args *a)
+{
+    return pqi_cli_fail(PQI_CLI_FAILED,
+        "it makes one when it is online with this broker, unless it has no signing key",
+        "%s has announced no prekey that is still valid", a->to);
+}
 
 static pqi_cli_exit offline(double since, const char *text)
 {
     return pqi_cli_fail(PQI_CLI_ENV, "check --broker, and that it is reachable",
         "no answer of the broker for %.0f s: %s", since, text[0] ? text : "not connected");
+}
+
+static bool needs_prekey(const send_args *a)
+{
+    return a->mailbox != NULL || a->require_prekey;
 }
 
 /* Works until the peer's announcement is here. */
@@ -29,7 +42,8 @@ static pqi_cli_exit wait_for_peer(const send_args *a, pqi_host_node *node)
     bool online = false;
     while (pqi_cli_seconds() < end) {
         const pqi_peer *p = pqi_endpoint_peer(pqi_host_node_endpoint(node), id);
-        if (online && p && p->ready) {
+        const bool usable = p && p->ready && (!needs_prekey(a) || p->prekey.epoch != 0);
+        if (online && usable) {
             return PQI_CLI_OK;
         }
         pqi_node_event ev;
@@ -46,9 +60,47 @@ static pqi_cli_exit wait_for_peer(const send_args *a, pqi_host_node *node)
     if (!online) {
         return offline((double)a->wait, text);
     }
+    const pqi_peer *known = pqi_endpoint_peer(pqi_host_node_endpoint(node), id);
+    if (known && known->ready) {
+        return no_prekey(a);
+    }
     return pqi_cli_fail(PQI_CLI_FAILED,
         "has it been online with this broker since it was certified? --wait SECONDS waits longer",
         "no valid announcement of %s came within %llu s", a->to, (unsigned long long)a->wait);
+}
+
+/* Works until there is a session with the peer. When none is required it is tried for a while only: the
+ * peer may be asleep, and the message then goes as a sealed packet that waits for it at the broker. */
+static pqi_cli_exit wait_for_session(const send_args *a, pqi_host_node *node)
+{
+    enum { TRY_S = 1 };
+    pqi_endpoint *e = pqi_host_node_endpoint(node);
+    if (e->sessions == NULL) {
+        return PQI_CLI_OK;
+    }
+    const bool required = e->cfg.sessions.use == PQI_SESSIONS_REQUIRE;
+    const pqi_cspan id = {(const uint8_t *)a->to, strlen(a->to)};
+    const uint64_t seconds = required || a->wait < TRY_S ? a->wait : TRY_S;
+    const double end = pqi_cli_seconds() + (double)seconds;
+    pqi_now now = pqi_host_now();
+    pqi_status st = pqi_endpoint_connect(e, &now, id, 0);
+    while (st == PQI_OK && pqi_cli_seconds() < end) {
+        pqi_session_info info;
+        pqi_node_event ev;
+        now = pqi_host_now();
+        if (pqi_endpoint_session(e, &now, id, &info) == PQI_OK && info.up) {
+            return PQI_CLI_OK;
+        }
+        st = pqi_host_node_poll(node, 20, &ev);
+    }
+    if (!required && (st == PQI_OK || st == PQI_ERR_POLICY)) {
+        return PQI_CLI_OK;
+    }
+    return st != PQI_OK
+               ? pqi_cli_status(st, "making a session")
+               : pqi_cli_fail(PQI_CLI_FAILED,
+                     "is it running, with sessions on? --sessions prefer sends without one",
+                     "no session with %s within %llu s", a->to, (unsigned long long)seconds);
 }
 
 /* Works until the broker has everything. */
@@ -81,19 +133,33 @@ static pqi_cli_exit drain(const send_args *a, pqi_host_node *node)
 
 static pqi_cli_exit send_one(const send_args *a, pqi_class cls, pqi_host_node *node, pqi_cspan body)
 {
+    const uint64_t now = pqi_host_now().unix_s;
+    if (a->expires != 0 && now == 0) {
+        return pqi_cli_fail(
+            PQI_CLI_ENV, "set the clock, or send without --expires", "this host has no clock");
+    }
     const pqi_outbound msg = {
         .peer = {(const uint8_t *)a->to, strlen(a->to)},
         .topic = {(const uint8_t *)a->topic, strlen(a->topic)},
         .payload = body,
         .cls = cls,
+        .not_after = {a->expires != 0 ? PQI_EXPIRY_UNIX : 0u, now + a->expires},
     };
     size_t wire = 0;
     pqi_status st = pqi_host_node_send(node, &msg, (int)a->node.qos, &wire);
+    if (st == PQI_ERR_POLICY && pqi_host_node_endpoint(node)->cert.sig_alg == 0) {
+        return pqi_cli_fail(PQI_CLI_FAILED,
+            "join again without --kem-only to send; it receives as it is",
+            "this device has no signing key, and every v1 message is signed by its sender");
+    }
     if (st == PQI_ERR_POLICY) {
         return pqi_cli_fail(PQI_CLI_FAILED,
             "pqi inspect shows the scopes of the certificate; the CA grants them with pqi ca allow",
             "our certificate does not allow class %s on %s, or %s is revoked or expired",
             a->class_name ? a->class_name : "L", a->topic, a->to);
+    }
+    if (st == PQI_ERR_MISSING) {
+        return no_prekey(a); /* the peer itself is there: we waited for it */
     }
     if (st != PQI_OK) {
         return pqi_cli_status(st, "sealing the message");
@@ -156,6 +222,20 @@ static bool class_of(const char *name, pqi_class *out)
     return true;
 }
 
+/* The topic of the slot. */
+static bool mailbox_topic(send_args *a)
+{
+    const pqi_cspan slot = {(const uint8_t *)a->mailbox, strlen(a->mailbox)};
+    const pqi_cspan id = {(const uint8_t *)a->to, strlen(a->to)};
+    if (a->topic || pqi_id_check(slot) != PQI_OK || pqi_id_check(id) != PQI_OK) {
+        return false;
+    }
+    (void)snprintf(
+        a->mailbox_topic, sizeof a->mailbox_topic, PQI_TOPIC_MAILBOX "%s/%s", a->to, a->mailbox);
+    a->topic = a->mailbox_topic;
+    return true;
+}
+
 static pqi_cli_exit run(const send_args *a, pqi_class cls, const char *message)
 {
     pqi_cli_node n;
@@ -165,6 +245,9 @@ static pqi_cli_exit run(const send_args *a, pqi_class cls, const char *message)
     }
     rc = wait_for_peer(a, n.node);
     if (rc == PQI_CLI_OK) {
+        rc = wait_for_session(a, n.node);
+    }
+    if (rc == PQI_CLI_OK) {
         rc = strcmp(message, "-") == 0
                  ? send_stdin(a, cls, n.node)
                  : send_one(a, cls, n.node, (pqi_cspan){(const uint8_t *)message, strlen(message)});
@@ -172,6 +255,7 @@ static pqi_cli_exit run(const send_args *a, pqi_class cls, const char *message)
     if (rc == PQI_CLI_OK) {
         rc = drain(a, n.node);
     }
+    pqi_cli_session_report(&n, a->node.dir ? a->node.dir : ".", false, true);
     pqi_cli_node_close(&n);
     return rc;
 }
@@ -186,6 +270,12 @@ pqi_cli_exit pqi_cmd_send(const pqi_cli_command *self, int argc, char **argv)
         PQI_CLI_STRING("topic", "TOPIC", &a.topic, "where to publish"),
         PQI_CLI_STRING("class", "L|M|H|S", &a.class_name,
             "class of the operation: telemetry, command, set-point, fail-safe (default: L)"),
+        PQI_CLI_STRING("mailbox", "SLOT", &a.mailbox,
+            "instead of --topic: leave it in this slot of the device's mailbox"),
+        PQI_CLI_UINT("expires", "SECONDS", &a.expires, 315360000,
+            "the device refuses it when it comes later than this"),
+        PQI_CLI_FLAG("require-prekey", &a.require_prekey,
+            "send only what the device can no longer open three weeks later"),
         PQI_CLI_UINT("wait", "SECONDS", &a.wait, 86400,
             "how long to wait for broker and peer (default: 15)"),
         PQI_CLI_FLAG("lines", &a.lines, "with -: every line is a message"),
@@ -200,9 +290,14 @@ pqi_cli_exit pqi_cmd_send(const pqi_cli_command *self, int argc, char **argv)
     if (rc != PQI_CLI_GO) {
         return rc;
     }
-    if (!a.to || !a.topic || argc != 1) {
-        return pqi_cli_usage(self, "--to, --topic and one MESSAGE are needed");
+    if (!a.to || (!a.topic && !a.mailbox) || argc != 1) {
+        return pqi_cli_usage(self, "--to, --topic or --mailbox, and one MESSAGE are needed");
     }
+    if (a.mailbox && !mailbox_topic(&a)) {
+        return pqi_cli_usage(
+            self, "--mailbox goes without --topic and has 1 to 32 of A-Z a-z 0-9 _ . -");
+    }
+    a.node.require_prekey = a.require_prekey;
     if (!class_of(a.class_name, &cls)) {
         return pqi_cli_usage(self, "--class is one of L, M, H, S");
     }

@@ -11,6 +11,7 @@ extern const pqi_cli_command pqi_commands[]; /* the table; ends with a NULL name
 
 extern const pqi_cli_command pqi_ca_commands[];
 extern const pqi_cli_command pqi_device_commands[];
+extern const pqi_cli_command pqi_session_commands[];
 
 pqi_cli_exit pqi_cmd_inspect(const pqi_cli_command *self, int argc, char **argv);
 pqi_cli_exit pqi_cmd_selftest(const pqi_cli_command *self, int argc, char **argv);

@@ -14,8 +14,8 @@
 
 #include <stdio.h>
 
-#define PQI_INSPECT_MAX PQI_GRANT_MAX   /* bytes of the longest object */
-#define PQI_INSPECT_MIN PQI_CONFIRM_LEN /* of the shortest */
+#define PQI_INSPECT_MAX PQI_GRANT_MAX /* bytes of the longest object */
+#define PQI_INSPECT_MIN 22u           /* of the shortest: compact data of a session */
 
 #define PQI_INSPECT_WHY 200u /* bytes of an error */
 
@@ -49,6 +49,8 @@ pqi_status pqi_inspect_challenge(const pqi_inspect_ctx *c, pqi_cspan in, pqi_ins
 pqi_status pqi_inspect_grant(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
 pqi_status pqi_inspect_confirm(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
 pqi_status pqi_inspect_announce(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
+pqi_status pqi_inspect_session(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
+bool pqi_inspect_is_session(uint8_t type); /* the first byte of a packet of sessions? */
 pqi_status pqi_inspect_v1(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
 
 /* ---- fields (inspect_fields.c) ------------------------------------------------------------------ */

@@ -59,8 +59,31 @@ static void add_checks(const pqi_inspect_ctx *c, const pqi_announcement *a, cons
     pqi_status own = check_signature(c, a, cert);
     pqi_inspect_put_state(out, o, "certificate_signature", by_root,
         by_root == PQI_OK ? NULL : "altered, or its signer is not in the root manifest");
+    if (cert->sig_alg == 0) {
+        pqi_inspect_put_state(out, o, "signature", own,
+            own == PQI_OK
+                ? "none: the certificate has no signing key, and it says no more than that"
+                : "signed, or of another epoch, though the certificate has no signing key");
+        return;
+    }
     pqi_inspect_put_state(out, o, "signature", own,
         own == PQI_OK ? "by the key in the certificate" : "not by the key in the certificate");
+}
+
+static void add_prekey(
+    const pqi_inspect_ctx *c, const pqi_cert *cert, const pqi_announced_prekey *k, json_t *o)
+{
+    json_t *p = json_object();
+    if (k->epoch == 0) {
+        json_decref(p);
+        return;
+    }
+    pqi_inspect_put_uint(p, "epoch", k->epoch);
+    pqi_inspect_put_hex(p, "id", k->id, PQI_KID_LEN);
+    pqi_inspect_put_time(p, "until", k->until);
+    pqi_inspect_put_kem_key(c, p, "kem_key", cert->kem_alg, k->kem_pk);
+    pqi_inspect_put_x25519_key(c, p, k->x25519_pk);
+    pqi_inspect_put(o, "prekey", p);
 }
 
 pqi_status pqi_inspect_announce(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out)
@@ -76,11 +99,18 @@ pqi_status pqi_inspect_announce(const pqi_inspect_ctx *c, pqi_cspan in, pqi_insp
         (void)snprintf(out->why, sizeof out->why, "the certificate in it is malformed");
         return st;
     }
+    pqi_announced_prekey prekey;
+    st = pqi_announce_prekey(c->algs, &a, &cert, &prekey);
+    if (st != PQI_OK) {
+        (void)snprintf(out->why, sizeof out->why, "the prekey in it is malformed");
+        return st;
+    }
     json_t *inner = json_object();
     pqi_inspect_put_text(out->fields, "device_id", cert.device_id);
     pqi_inspect_put_uint(out->fields, "announcement_epoch", a.epoch);
     pqi_inspect_add_cert(c, inner, &cert);
     pqi_inspect_put(out->fields, "certificate", inner);
+    add_prekey(c, &cert, &prekey, out->fields);
     pqi_inspect_put_uint(out->fields, "signature_bytes", a.sig.len);
     compare_topic(c, &cert, out);
     add_checks(c, &a, &cert, out);

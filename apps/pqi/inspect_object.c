@@ -38,6 +38,8 @@ static const kind kinds[] = {
         {PQI_LIT("\x85\x6dpqi-challenge")}, {NULL, 0}, PQI_CHALLENGE_MAX, pqi_inspect_challenge},
     {"v1 packet", "a v1 packet",
         {PQI_LIT("\x11")}, {NULL, 0}, PQI_V1_PACKET_MAX, pqi_inspect_v1},
+    {"v1 packet to a prekey", "a v1 packet",
+        {PQI_LIT("\x12")}, {NULL, 0}, PQI_V1_PACKET_MAX, pqi_inspect_v1},
     {"announcement", "an announcement",
         {PQI_LIT("\x71")}, {NULL, 0}, PQI_ANNOUNCE_MAX, pqi_inspect_announce},
     {"grant", "a grant",
@@ -46,6 +48,9 @@ static const kind kinds[] = {
         {PQI_LIT("\x74")}, {NULL, 0}, PQI_CONFIRM_LEN, pqi_inspect_confirm},
 };
 /* clang-format on */
+
+static const kind session_packet = {"session packet", "a packet of a session", {NULL, 0}, {NULL, 0},
+    PQI_V1_PACKET_MAX, pqi_inspect_session};
 
 #define KINDS (sizeof kinds / sizeof kinds[0])
 
@@ -73,7 +78,7 @@ static const kind *recognise(pqi_cspan in)
             return &kinds[i];
         }
     }
-    return NULL;
+    return in.len != 0 && pqi_inspect_is_session(in.ptr[0]) ? &session_packet : NULL;
 }
 
 /* ---- what is wrong: where does the CBOR item end? ---------------------------------------------- */

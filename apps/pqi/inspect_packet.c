@@ -37,9 +37,12 @@ pqi_status pqi_inspect_v1(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_re
     json_t *o = out->fields;
     pqi_inspect_put(o, "suite", pqi_inspect_alg(k.suite->name, k.suite->flags));
     pqi_inspect_put_hex(o, "sender_kid", k.kid_s, PQI_KID_LEN);
-    pqi_inspect_put_hex(o, "recipient_kid", k.kid_r, PQI_KID_LEN);
+    pqi_inspect_put_hex(
+        o, k.type == PQI_V1_T_PREKEY ? "prekey_id" : "recipient_kid", k.kid_r, PQI_KID_LEN);
+    pqi_inspect_put(o, "expires", json_boolean((k.flags & PQI_V1_EXPIRES) != 0));
     pqi_inspect_put_uint(o, "seq", k.seq);
-    pqi_inspect_put_uint(o, "message_bytes", k.ct.len - PQI_AEAD_TAG);
+    size_t front = (k.flags & PQI_V1_EXPIRES) != 0 ? PQI_V1_EXPIRY_LEN : 0;
+    pqi_inspect_put_uint(o, "message_bytes", k.ct.len - PQI_AEAD_TAG - front);
     pqi_inspect_put_uint(o, "header_bytes", k.hdr.len);
     pqi_inspect_put_hex(o, "gate_tag", k.gate.ptr, k.gate.len);
     pqi_inspect_put_uint(o, "capsule_bytes", k.capsule.len);

@@ -24,15 +24,21 @@ extern "C" {
 #endif
 
 #define PQI_HOST_PEERS_DEFAULT 64u
+#define PQI_HOST_NO_PREKEYS    UINT32_MAX
 
 typedef struct pqi_host_device_cfg {
     const char *dir;
     pqi_host_kek_source kek;
-    size_t max_peers;         /* 0: PQI_HOST_PEERS_DEFAULT; used by open only */
-    const pqi_limits *limits; /* NULL: pqi_limits_gateway; used by open only */
-    const pqi_suite *suite;   /* for sending; NULL: chosen for each peer, pqi_suite_choose() */
-    pqi_alg_policy policy;    /* of ourselves and of peers; used by open only */
-    int32_t factory_alg;      /* PQI_SIG_ID_*; 0: ML-DSA-65; used by init only */
+    size_t max_peers;          /* 0: PQI_HOST_PEERS_DEFAULT; used by open only */
+    const pqi_limits *limits;  /* NULL: pqi_limits_gateway; used by open only */
+    const pqi_suite *suite;    /* for sending; NULL: chosen for each peer, pqi_suite_choose() */
+    pqi_alg_policy policy;     /* of ourselves and of peers; used by open only */
+    int32_t factory_alg;       /* PQI_SIG_ID_*; 0: ML-DSA-65; used by init only */
+    uint32_t prekey_period_s;  /* 0: a week; PQI_HOST_NO_PREKEYS: none; used by open only */
+    pqi_prekey_use prekey_use; /* for sending */
+    pqi_session_use sessions;  /* used by open only, as the next two */
+    uint8_t session_modes;     /* PQI_MODES_*; 0: all */
+    const pqi_session_limits *session_limits; /* NULL: pqi_session_limits_ip */
 } pqi_host_device_cfg;
 
 /* Creates the directory (0700), its provider and the factory key (cfg->factory_alg), pins the root and
@@ -102,7 +108,7 @@ typedef struct pqi_host_device pqi_host_device;
 
 /* Opens the directory and the endpoint over it; holds the lock until close. On error *out is NULL.
  * PQI_OK; PQI_ERR_MISSING: not initialised; PQI_ERR_STATE: no certificate installed yet, or in use;
- * PQI_ERR_UNSUPPORTED: a certificate without a signing key, which the endpoint needs;
+ * PQI_ERR_UNSUPPORTED: a certificate of algorithms that this program lacks;
  * PQI_ERR_LIMIT: out of memory; PQI_ERR_AUTH, PQI_ERR_POLICY: certificate or KEK;
  * PQI_ERR_ROLLBACK, PQI_ERR_STORAGE: refuse to start. */
 PQI_API PQI_MUST_CHECK pqi_status pqi_host_device_open(

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A node: a device directory's endpoint joined to a broker. It announces itself at every connect,
- * learns peers from their announcements, and hands out verified messages.
+ * A node: a device directory's endpoint joined to a broker. It announces itself at every connect, replaces
+ * its prekeys in time (which writes to the directory), learns peers from their announcements, keeps
+ * sessions with them, and hands out verified messages.
  *
  * One node is used by one thread at a time. */
 #ifndef PQI_HOST_NODE_H
@@ -30,6 +31,7 @@ typedef enum pqi_node_event_kind {
     PQI_NODE_PEER,     /* ev.peer was learned or changed */
     PQI_NODE_REVOKED,
     PQI_NODE_DROP,         /* ev.drop tells why */
+    PQI_NODE_SESSION,      /* ev.notes tell of the session with ev.peer */
     PQI_NODE_REFUSED,      /* the broker refused a publish: text */
     PQI_NODE_UNSUBSCRIBED, /* the broker refused a subscription, ours to revocations or announcements
                               perhaps: topic is the filter */
@@ -54,7 +56,7 @@ PQI_API PQI_MUST_CHECK pqi_status pqi_host_node_open(
 PQI_API PQI_MUST_CHECK pqi_status pqi_host_node_subscribe(
     pqi_host_node *n, const char *filter, int qos);
 
-/* Seals for msg->peer and hands the packet to the broker. *wire_len (may be NULL): its bytes.
+/* Seals for msg->peer and hands the packet to the broker, retained on the topic of a mailbox. *wire_len (may be NULL): its bytes.
  * Statuses of pqi_endpoint_send and pqi_host_mqtt_publish. */
 PQI_API PQI_MUST_CHECK pqi_status pqi_host_node_send(
     pqi_host_node *n, const pqi_outbound *msg, int qos, size_t *wire_len);

@@ -32,7 +32,7 @@ PQI_API uint32_t pqi_policy_suites(const pqi_algs *a, const pqi_alg_policy *p, u
 
 /* The one suite to use among `offered` (bits; of both certificates) for a key of kem_id: allowed by
  * the policy; then standardised before pre-standard before not standardised, then the higher level,
- * then the lower id. only: this suite or none; NULL: any. NULL: there is none. */
+ * then the lower id. kem_id 0: any KEM. only: this suite or none; NULL: any. NULL: there is none. */
 PQI_API const pqi_suite *pqi_suite_choose(const pqi_algs *a, const pqi_alg_policy *p,
     uint32_t offered, uint32_t kem_id, const pqi_suite *only);
 

@@ -158,18 +158,23 @@ PQI_API const char *pqi_provider_name(const pqi_provider *p);
 PQI_API uint32_t pqi_provider_native_error(pqi_provider *p, const char **text);
 
 /* ---- fixed handles and counter slots of this library (docs/spec/registry.md) ------------------ */
-#define PQI_HANDLE_FACTORY_SIG 0x01000001u /* device factory identity */
-#define PQI_HANDLE_OP_BASE     0x02000000u /* operational keys: base + 16 * (key_epoch % 4096) + n */
-#define PQI_HANDLE_OP_KEM      1u
-#define PQI_HANDLE_OP_X25519   2u
-#define PQI_HANDLE_OP_SIG      3u
-#define PQI_HANDLE_CA_ROOT     0x03000001u
-#define PQI_HANDLE_CA_ISSUER   0x03000002u
+#define PQI_HANDLE_FACTORY_SIG   0x01000001u /* device factory identity */
+#define PQI_HANDLE_OP_BASE       0x02000000u /* operational keys: base + 16 * (key_epoch % 4096) + n */
+#define PQI_HANDLE_OP_KEM        1u
+#define PQI_HANDLE_OP_X25519     2u
+#define PQI_HANDLE_OP_SIG        3u
+#define PQI_HANDLE_CA_ROOT       0x03000001u
+#define PQI_HANDLE_CA_ISSUER     0x03000002u
+#define PQI_HANDLE_PREKEY_BASE   0x04000000u /* prekeys: base + 4 * (prekey epoch % 4) + n */
+#define PQI_HANDLE_PREKEY_KEM    1u
+#define PQI_HANDLE_PREKEY_X25519 2u
 
 #define PQI_SLOT_IDENTITY  0u /* generation of the identity store */
 #define PQI_SLOT_PEERS     1u /* generation of the peer store */
 #define PQI_SLOT_SEQ       2u /* generation of the sequence store */
 #define PQI_SLOT_ANN_EPOCH 3u /* announcement epoch */
+#define PQI_SLOT_BOOT      4u /* start numbers of resumed sessions, reserved ahead */
+#define PQI_SLOT_PREKEYS   5u /* generation of the prekey store */
 #define PQI_SLOT_CA_STORE  8u /* the CA's registry generation */
 
 #ifdef __cplusplus

@@ -100,7 +100,7 @@ PQI_API size_t pqi_box_tmp_len(const pqi_suite *s);
 /* Encrypts to a peer.
  * coins   in   64 bytes, secret, uniform, never used twice: 32 for the KEM, 32 for X25519
  * capsule out  pqi_box_capsule_len(s) bytes
- * ct      out  plain.len + PQI_AEAD_TAG bytes; may not overlap plain
+ * ct      out  plain.len + PQI_AEAD_TAG bytes; ct.ptr may equal plain.ptr, no other overlap
  * bind    out  the suite's hash length, for the signature; may be NULL
  * PQI_OK; PQI_ERR_DECODE: the peer's KEM key fails its check; PQI_ERR_AUTH: the peer's X25519 key is
  * of low order; PQI_ERR_ARG; PQI_ERR_SPACE; statuses of the classical backend. */

@@ -45,6 +45,10 @@ const pqi_manifest_key *pqi_ident_find_key(
 
 /* Are the scope's fields in their sets? */
 bool pqi_ident_scope_ok(const pqi_scope *s);
+/* What pqi_scope_check() says of every class at once: bit 1 << pqi_class in *classes, which is 0 unless the
+ * status is PQI_OK. PQI_OK; PQI_ERR_POLICY: none; PQI_ERR_ARG. */
+PQI_MUST_CHECK pqi_status pqi_ident_scope_classes(
+    const pqi_scope *scopes, size_t n, pqi_cspan topic, uint8_t right, uint8_t *classes);
 
 /* Payload encoders, for building and for the tests' encode-again check. */
 void pqi_cert_put_payload(wr *w, const pqi_cert *c);

@@ -44,18 +44,39 @@ static bool allows(unsigned granted, unsigned asked)
     return asked <= granted;
 }
 
-pqi_status pqi_scope_check(
-    const pqi_scope *scopes, size_t n, pqi_cspan topic, uint8_t right, pqi_class cls)
+/* As a bit for each class. */
+static uint8_t allowed_by(unsigned granted)
 {
+    unsigned classes = 0;
+    for (unsigned c = PQI_CLASS_L; c <= PQI_CLASS_S; c++) {
+        classes |= allows(granted, c) ? 1u << c : 0u;
+    }
+    return (uint8_t)classes;
+}
+
+pqi_status pqi_ident_scope_classes(
+    const pqi_scope *scopes, size_t n, pqi_cspan topic, uint8_t right, uint8_t *classes)
+{
+    *classes = 0;
     bool args = (scopes != NULL || n == 0) && topic.len <= PQI_TOPIC_MAX && plain_topic(topic);
-    if (!args || right == 0 || (right & ~RIGHTS_ALL) != 0 || (unsigned)cls > PQI_CLASS_S) {
+    if (!args || right == 0 || (right & ~RIGHTS_ALL) != 0) {
         return PQI_ERR_ARG;
     }
     for (size_t i = 0; i < n; i++) {
-        bool rights = (scopes[i].rights & right) == right;
-        if (rights && allows(scopes[i].cls, (unsigned)cls) && covers(scopes[i].prefix, topic)) {
-            return PQI_OK;
+        if ((scopes[i].rights & right) == right && covers(scopes[i].prefix, topic)) {
+            *classes |= allowed_by(scopes[i].cls);
         }
     }
-    return PQI_ERR_POLICY;
+    return *classes != 0 ? PQI_OK : PQI_ERR_POLICY;
+}
+
+pqi_status pqi_scope_check(
+    const pqi_scope *scopes, size_t n, pqi_cspan topic, uint8_t right, pqi_class cls)
+{
+    uint8_t classes = 0;
+    if ((unsigned)cls > PQI_CLASS_S) {
+        return PQI_ERR_ARG;
+    }
+    pqi_status st = pqi_ident_scope_classes(scopes, n, topic, right, &classes);
+    return st == PQI_OK && (classes & (1u << (unsigned)cls)) == 0 ? PQI_ERR_POLICY : st;
 }

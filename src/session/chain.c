@@ -17,6 +17,7 @@ typedef enum purpose { NODE_0 = 0, NODE_1 = 1, NEXT = 2, ROOT = 3, KEY_0 = 4, KE
 #define USED        UINT32_C(0x80000000)
 #define LEVEL_SHIFT 24u
 #define FIRST_MASK  UINT32_C(0xfffff)
+#define LATE        UINT32_MAX /* in place of next: a trial of late nodes */
 _Static_assert(PQI_CHAIN_N_MAX - 1u == FIRST_MASK, "a number fits into an id");
 _Static_assert(
     LABEL_LEN + 1u + PQI_CHAIN_KEY <= 55u, "section 2: one block of SHA-256 with padding");
@@ -191,21 +192,31 @@ static pqi_status jump(const pqi_classic *c, const pqi_chain_recv *r, pqi_chain_
     return prf(c, ROOT, t->at, t->path[depth]);
 }
 
-/* Section 4, step 2: the held node over n, null if there is none. */
-static const pqi_chain_node *held_over(const pqi_chain_recv *r, uint32_t n)
+/* The nodes of a receiver, or those that are left of one. */
+typedef struct table {
+    const pqi_chain_node *node;
+    uint32_t count;
+} table;
+
+static table table_of(const pqi_chain_recv *r)
 {
-    const uint32_t count = nodes_of(r->profile);
-    for (uint32_t i = 0; i < count && r->node[i].id != 0; i++) {
-        if (has(r->node[i].id, n)) {
-            return &r->node[i];
+    return (table){r->node, nodes_of(r->profile)};
+}
+
+/* Section 4, step 2: the held node over n, null if there is none. */
+static const pqi_chain_node *held_over(table of, uint32_t n)
+{
+    for (uint32_t i = 0; i < of.count && of.node[i].id != 0; i++) {
+        if (has(of.node[i].id, n)) {
+            return &of.node[i];
         }
     }
     return NULL;
 }
 
-static pqi_status find(const pqi_chain_recv *r, pqi_chain_try *t)
+static pqi_status find(table of, pqi_chain_try *t)
 {
-    const pqi_chain_node *held = held_over(r, t->n);
+    const pqi_chain_node *held = held_over(of, t->n);
     if (held == NULL) {
         return PQI_ERR_REPLAY;
     }
@@ -216,13 +227,20 @@ static pqi_status find(const pqi_chain_recv *r, pqi_chain_try *t)
 
 /* Whether a trial still fits: nothing above its number was taken since. One that is all zero does not:
  * no node covers 0 before the first jump, and none is held over what was taken. */
-static bool still_fits(const pqi_chain_recv *r, const pqi_chain_try *t)
+static bool still_fits(table of, const pqi_chain_try *t)
 {
-    if (t->next != r->head->next) {
-        return false;
-    }
-    const pqi_chain_node *held = held_over(r, t->n);
+    const pqi_chain_node *held = held_over(of, t->n);
     return t->steps != 0 ? held == NULL : held != NULL && level_of(held->id) == t->top;
+}
+
+/* From path[top] down to the key of t->n. */
+static pqi_status descend(const pqi_classic *c, pqi_chain_try *t)
+{
+    pqi_status st = PQI_OK;
+    for (uint32_t up = t->top; up > 0 && st == PQI_OK; up--) {
+        st = child(c, t->path[up], up, t->n >> (up - 1u) & 1u, t->path[up - 1u]);
+    }
+    return st;
 }
 
 pqi_status pqi_chain_recv_peek(
@@ -236,9 +254,9 @@ pqi_status pqi_chain_recv_peek(
     }
     t->n = n;
     t->next = next;
-    pqi_status st = n >> depth < begun(depth, next) ? find(r, t) : jump(c, r, t);
-    for (uint32_t up = t->top; up > 0 && st == PQI_OK; up--) {
-        st = child(c, t->path[up], up, n >> (up - 1u) & 1u, t->path[up - 1u]);
+    pqi_status st = n >> depth < begun(depth, next) ? find(table_of(r), t) : jump(c, r, t);
+    if (st == PQI_OK) {
+        st = descend(c, t);
     }
     if (st != PQI_OK) {
         pqi_wipe(t, sizeof *t);
@@ -260,12 +278,16 @@ typedef struct stage {
     uint32_t count, cap;
     uint32_t left_over; /* how many of them lie below next */
     uint32_t next, low;
+    bool closed; /* there is nothing from next on */
 } stage;
 
 /* Whether a node that begins at `first` would be kept: later ones are all older. */
 static bool keeps(const stage *g, uint32_t level, uint32_t first)
 {
-    return first >= g->next || (g->left_over < g->cap && first + (1u << level) > g->low);
+    if (first >= g->next) {
+        return !g->closed;
+    }
+    return (g->left_over < g->cap && first + (1u << level) > g->low);
 }
 
 static void put(stage *g, uint32_t level, uint32_t first, const uint8_t *key)
@@ -356,13 +378,12 @@ static pqi_status put_begun(stage *g, const pqi_chain_recv *r, const pqi_chain_t
 }
 
 /* Section 4, steps 5 and 6, over the nodes that are held. */
-static pqi_status put_held(stage *g, const pqi_chain_recv *r, const pqi_chain_try *t)
+static pqi_status put_held(stage *g, table of, const pqi_chain_try *t)
 {
-    const uint32_t count = nodes_of(r->profile);
     uint8_t k[PQI_CHAIN_KEY];
     pqi_status st = PQI_OK;
-    for (uint32_t i = 0; i < count && r->node[i].id != 0 && st == PQI_OK; i++) {
-        const pqi_chain_node *held = &r->node[i];
+    for (uint32_t i = 0; i < of.count && of.node[i].id != 0 && st == PQI_OK; i++) {
+        const pqi_chain_node *held = &of.node[i];
         if (has(held->id, t->n)) {
             st = put_siblings(g, t);
         } else {
@@ -374,19 +395,27 @@ static pqi_status put_held(stage *g, const pqi_chain_recv *r, const pqi_chain_tr
     return st;
 }
 
+/* Puts the staged nodes in place of all others. Unused ones stay zero. */
+static void replace(pqi_chain_node *node, uint32_t count, const stage *g)
+{
+    memcpy(node, g->node, g->count * sizeof *node);
+    for (uint32_t i = g->count; i < count && node[i].id != 0; i++) {
+        pqi_wipe(&node[i], sizeof node[i]);
+    }
+}
+
 pqi_status pqi_chain_recv_commit(const pqi_classic *c, const pqi_chain_recv *r, pqi_chain_try *t)
 {
-    const uint32_t count = nodes_of(r->profile);
     pqi_status st = PQI_ERR_STATE;
     stage g = {.c = c, .node = r->stage, .cap = r->profile->cap};
-    if (!still_fits(r, t)) {
+    if (t->next != r->head->next || !still_fits(table_of(r), t)) {
         goto out;
     }
     g.next = t->n >= t->next ? t->n + 1u : t->next;
     g.low = pqi_chain_low(r->profile, g.next);
     st = t->steps != 0 ? put_begun(&g, r, t) : PQI_OK;
     if (st == PQI_OK) {
-        st = put_held(&g, r, t);
+        st = put_held(&g, table_of(r), t);
     }
     if (st == PQI_OK && t->steps != 0) {
         st = prf(c, NEXT, t->at, t->at);
@@ -394,16 +423,91 @@ pqi_status pqi_chain_recv_commit(const pqi_classic *c, const pqi_chain_recv *r, 
     if (st != PQI_OK) {
         goto out;
     }
-    /* Nothing fails from here on. Unused nodes stay zero. */
-    memcpy(r->node, g.node, g.count * sizeof *r->node);
-    for (uint32_t i = g.count; i < count && r->node[i].id != 0; i++) {
-        pqi_wipe(&r->node[i], sizeof r->node[i]);
-    }
+    /* Nothing fails from here on. */
+    replace(r->node, nodes_of(r->profile), &g);
     r->head->next = g.next;
     if (t->steps != 0) {
         memcpy(r->head->sk, t->at, PQI_CHAIN_KEY);
     }
 out:
+    pqi_wipe(g.node, g.count * sizeof *g.node);
+    pqi_wipe(t, sizeof *t);
+    return st;
+}
+
+/* --- the end of an epoch, section 4 --- */
+
+/* The path to number `count`, which was not sent: what lies left of it is what is missing. It may lie
+ * behind the epoch's last number: then all begun nodes are, and nothing of its own superblock stays. */
+static pqi_status path_to_end(
+    const pqi_classic *c, const pqi_chain_recv *r, uint32_t count, pqi_chain_try *t)
+{
+    const uint32_t depth = r->profile->depth;
+    t->n = count;
+    t->next = r->head->next;
+    pqi_status st = PQI_OK;
+    if (count >> depth >= begun(depth, t->next)) {
+        st = jump(c, r, t);
+    } else {
+        st = find(table_of(r), t);
+    }
+    return st == PQI_OK ? descend(c, t) : st;
+}
+
+pqi_status pqi_chain_recv_close(
+    const pqi_classic *c, const pqi_chain_recv *r, uint32_t count, const pqi_chain_late *late)
+{
+    const uint32_t next = r->head->next;
+    if (count < next || count > PQI_CHAIN_N_MAX) {
+        return PQI_ERR_ARG;
+    }
+    pqi_chain_try t = {0};
+    stage g = {.c = c, .node = late->stage, .cap = late->cap, .next = count, .closed = true};
+    g.low = pqi_chain_low(r->profile, count);
+    pqi_status st = PQI_OK;
+    if (count - next > PQI_CHAIN_STEPS_MAX << r->profile->depth) {
+        goto out; /* given up: table stays empty */
+    }
+    st = path_to_end(c, r, count, &t);
+    if (st == PQI_OK && t.steps != 0) {
+        st = put_begun(&g, r, &t);
+    }
+    if (st == PQI_OK) {
+        st = put_held(&g, table_of(r), &t);
+    }
+out:
+    if (st == PQI_OK) {
+        replace(late->node, late->cap, &g);
+    }
+    pqi_wipe(g.node, g.count * sizeof *g.node);
+    pqi_wipe(&t, sizeof t);
+    return st;
+}
+
+pqi_status pqi_chain_late_peek(
+    const pqi_classic *c, const pqi_chain_late *l, uint32_t n, pqi_chain_try *t)
+{
+    memset(t, 0, sizeof *t);
+    t->n = n;
+    t->next = LATE;
+    pqi_status st = n < PQI_CHAIN_N_MAX ? find((table){l->node, l->cap}, t) : PQI_ERR_REPLAY;
+    if (st == PQI_OK) {
+        st = descend(c, t);
+    }
+    if (st != PQI_OK) {
+        pqi_wipe(t, sizeof *t);
+    }
+    return st;
+}
+
+pqi_status pqi_chain_late_commit(const pqi_classic *c, const pqi_chain_late *l, pqi_chain_try *t)
+{
+    const table of = {l->node, l->cap};
+    stage g = {.c = c, .node = l->stage, .cap = l->cap, .next = PQI_CHAIN_N_MAX};
+    pqi_status st = t->next == LATE && still_fits(of, t) ? put_held(&g, of, t) : PQI_ERR_STATE;
+    if (st == PQI_OK) {
+        replace(l->node, l->cap, &g);
+    }
     pqi_wipe(g.node, g.count * sizeof *g.node);
     pqi_wipe(t, sizeof *t);
     return st;

@@ -137,6 +137,30 @@ PQI_MUST_CHECK pqi_status pqi_chain_recv_commit(
 /* Forgets a trial. */
 void pqi_chain_discard(pqi_chain_try *t);
 
+/* What is left of a receiver when its epoch ended; section 4. A table of cap nodes, 1..PQI_CHAIN_CAP_MAX,
+ * in order of falling numbers, unused ones behind. stage: scratch of as many, zero after every call; may
+ * be null for peek. */
+typedef struct pqi_chain_late {
+    uint32_t cap;
+    pqi_chain_node *node;
+    pqi_chain_node *stage;
+} pqi_chain_late;
+
+/* Fills `late` from the receiver of an epoch in which the peer sent `count` messages: the missing numbers
+ * below count, not behind the horizon of r; of the nodes over them the late->cap with the highest
+ * numbers. r does not change: the caller wipes it. If count lies beyond what a peek reaches, nothing is
+ * left. At most PQI_CHAIN_STEPS_MAX + 1 + 2 * depth + 2 * (depth - 4) hashes.
+ * PQI_OK; PQI_ERR_ARG: count is below next or above PQI_CHAIN_N_MAX; statuses of the table's hash. On
+ * error late does not change. */
+PQI_MUST_CHECK pqi_status pqi_chain_recv_close(
+    const pqi_classic *c, const pqi_chain_recv *r, uint32_t count, const pqi_chain_late *late);
+
+/* As with a receiver. PQI_OK; PQI_ERR_REPLAY: no node covers n. */
+PQI_MUST_CHECK pqi_status pqi_chain_late_peek(
+    const pqi_classic *c, const pqi_chain_late *l, uint32_t n, pqi_chain_try *t);
+PQI_MUST_CHECK pqi_status pqi_chain_late_commit(
+    const pqi_classic *c, const pqi_chain_late *l, pqi_chain_try *t);
+
 /* The lowest number that is not behind the horizon of a receiver; section 5. */
 uint32_t pqi_chain_low(const pqi_chain_profile *p, uint32_t next);
 

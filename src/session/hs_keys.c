@@ -47,10 +47,10 @@ static bool between(pqi_cspan s, size_t min, size_t max)
     return s.ptr != NULL && s.len >= min && s.len <= max;
 }
 
-static bool ends_sound(const pqi_hs_ends *e)
+static bool ends_sound(const pqi_hs_ends *e, size_t hash)
 {
     return between(e->id_i, 1, PQI_ID_MAX) && between(e->id_r, 1, PQI_ID_MAX) &&
-           between(e->cert_i, 1, SIZE_MAX) && between(e->cert_r, 1, SIZE_MAX) &&
+           pqi_args_exact(e->cert_i, hash) && pqi_args_exact(e->cert_r, hash) &&
            between(e->topic_i, 1, PQI_TOPIC_MAX) && between(e->topic_r, 1, PQI_TOPIC_MAX);
 }
 
@@ -74,9 +74,8 @@ static void wr_ctx(wr *w, pqi_cspan topic)
  * LV(ctx_R)). */
 static pqi_status first_hash(const pqi_classic *c, const pqi_hs_ends *e, pqi_hs_sched *h)
 {
-    uint8_t cert_i[PQI_HASH_MAX], cert_r[PQI_HASH_MAX];
     uint8_t head[1u + 2u + 2u * (2u + PQI_ID_MAX)], tail[CTX * (2u + 1u + PQI_TOPIC_MAX)];
-    size_t head_len = 0, tail_len = 0, n = hash_len(h);
+    size_t head_len = 0, tail_len = 0;
     wr w = wr_of((pqi_span){head, sizeof head});
     wr_u8(&w, (uint8_t)h->mode);
     wr_u16(&w, h->suite->id);
@@ -90,14 +89,8 @@ static pqi_status first_hash(const pqi_classic *c, const pqi_hs_ends *e, pqi_hs_
         st = wr_done(&w, &tail_len);
     }
     if (st == PQI_OK) {
-        st = c->hash(h->suite->hash, &e->cert_i, 1, cert_i);
-    }
-    if (st == PQI_OK) {
-        st = c->hash(h->suite->hash, &e->cert_r, 1, cert_r);
-    }
-    if (st == PQI_OK) {
         const pqi_cspan parts[] = {
-            th_label, {head, head_len}, {cert_i, n}, {cert_r, n}, {tail, tail_len}};
+            th_label, {head, head_len}, e->cert_i, e->cert_r, {tail, tail_len}};
         st = c->hash(h->suite->hash, parts, 5, h->th);
     }
     return st;
@@ -112,9 +105,10 @@ pqi_status pqi_hs_start(const pqi_classic *c, const pqi_suite *s, pqi_hs_mode mo
     }
     memset(h, 0, sizeof *h);
     bool mode_known = mode == PQI_HS_MODE_S || mode == PQI_HS_MODE_K || mode == PQI_HS_MODE_M;
-    if (c == NULL || s == NULL || e == NULL || !mode_known || !ends_sound(e) ||
-        same_id(e->id_i, e->id_r) || (psk.len != 0 && !pqi_args_exact(psk, PQI_HS_PSK)) ||
-        pqi_sha2_len(s->hash) == 0 || pqi_sha2_len(s->hash) > PQI_HS_TH) {
+    const size_t hash = s == NULL ? 0u : pqi_sha2_len(s->hash);
+    if (c == NULL || e == NULL || !mode_known || hash == 0 || hash > PQI_HS_TH ||
+        !ends_sound(e, hash) || same_id(e->id_i, e->id_r) ||
+        (psk.len != 0 && !pqi_args_exact(psk, PQI_HS_PSK))) {
         return PQI_ERR_ARG;
     }
     h->suite = s;

@@ -20,11 +20,11 @@
 
 _Static_assert(PQI_HS_KEY == PQI_GATE_KEY, "GK replaces the gate key of the same pair");
 
-/* Who the ends are. Ids 1..PQI_ID_MAX bytes, not equal; certificates as they were announced, not empty;
- * topics 1..PQI_TOPIC_MAX bytes. */
+/* Who the ends are. Ids 1..PQI_ID_MAX bytes, not equal; topics 1..PQI_TOPIC_MAX bytes. A peer keeps no
+ * certificate, so its hash stands for it: the suite's hash of the bytes as they were announced. */
 typedef struct pqi_hs_ends {
     pqi_cspan id_i, id_r;
-    pqi_cspan cert_i, cert_r;
+    pqi_cspan cert_i, cert_r;   /* the suite's hash length */
     pqi_cspan topic_i, topic_r; /* where the initiator, the responder publishes its packets */
 } pqi_hs_ends;
 

@@ -141,7 +141,7 @@ typedef enum pqi_hs_reason {
  * section 2.4; the others are 0. */
 typedef struct pqi_hs_short {
     uint8_t type;        /* PQI_HS_T_* */
-    uint8_t code;        /* REJ: the reason; RESUME1: 1 when the epoch before is held too */
+    uint8_t code;        /* REJ: the reason; RESUME1: 1: the generation before is held too */
     uint32_t rsid;       /* not 0 */
     uint32_t epoch;      /* RESUME1, RESUME2: e; REJ: head epoch */
     uint32_t boot;       /* RESUME1 */

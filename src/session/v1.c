@@ -89,20 +89,29 @@ static pqi_status seal_into(const pqi_algs *a, pqi_provider *p, const pqi_v1_sea
 {
     uint8_t coins[COINS], bind[PQI_BOX_BIND_MAX], h[PQI_HASH_MAX];
     size_t at = PQI_V1_HDR + PQI_V1_GATE;
+    size_t inner = pqi_v1_inner_len(in);
     pqi_span capsule = {out.ptr + at, pqi_box_capsule_len(in->suite)};
     at += capsule.len;
-    pqi_span ct = {out.ptr + at, in->plain.len + PQI_AEAD_TAG};
+    pqi_span ct = {out.ptr + at, inner + in->plain.len + PQI_AEAD_TAG};
+    pqi_cspan plain = in->plain;
     at += ct.len;
     pqi_span sig = {out.ptr + at, in->sig_alg->sig_len};
     size_t sig_len = 0;
     pqi_box_ctx ctx = box_ctx((pqi_cspan){out.ptr, PQI_V1_HDR}, post);
     pqi_status st = pqi_v1_header(in, out.ptr);
+    if (st == PQI_OK && inner != 0) { /* put together where it is sealed */
+        st = pqi_v1_put_inner(in, ct.ptr);
+        if (in->plain.len != 0) {
+            memcpy(ct.ptr + inner, in->plain.ptr, in->plain.len);
+        }
+        plain = (pqi_cspan){ct.ptr, inner + in->plain.len};
+    }
     if (st == PQI_OK) {
         st = pqi_provider_random(p, (pqi_span){coins, sizeof coins});
     }
     if (st == PQI_OK) {
-        st = pqi_box_seal(a, in->suite, &in->ends.to, &ctx, (pqi_cspan){coins, sizeof coins},
-            in->plain, capsule, ct, bind, tmp);
+        st = pqi_box_seal(a, in->suite, &in->ends.to, &ctx, (pqi_cspan){coins, sizeof coins}, plain,
+            capsule, ct, bind, tmp);
     }
     if (st == PQI_OK) {
         st = sig_hash(a, in->suite, bind, (pqi_cspan){ct.ptr, ct.len}, h);
@@ -126,7 +135,7 @@ pqi_status pqi_v1_seal(const pqi_algs *a, pqi_provider *p, const pqi_v1_seal_in 
 {
     if (a == NULL || p == NULL || in == NULL || in->suite == NULL || in->sig_alg == NULL ||
         in->ends.gk == NULL || out_len == NULL || (in->plain.ptr == NULL && in->plain.len != 0) ||
-        in->plain.len > PQI_V1_PLAIN_MAX || in->seq == 0 ||
+        in->plain.len > PQI_V1_PLAIN_MAX - pqi_v1_inner_len(in) || in->seq == 0 ||
         pqi_ct_eq(in->kid_s, in->kid_r, PQI_KID_LEN)) {
         return PQI_ERR_ARG;
     }
@@ -135,7 +144,7 @@ pqi_status pqi_v1_seal(const pqi_algs *a, pqi_provider *p, const pqi_v1_seal_in 
     if (st != PQI_OK) {
         return st;
     }
-    *out_len = pqi_v1_len(in->suite, in->sig_alg, in->plain.len);
+    *out_len = pqi_v1_len(in->suite, in->sig_alg, pqi_v1_inner_len(in) + in->plain.len);
     if (out.ptr == NULL || out.len < *out_len) {
         return PQI_ERR_SPACE;
     }
@@ -148,6 +157,13 @@ pqi_status pqi_v1_seal(const pqi_algs *a, pqi_provider *p, const pqi_v1_seal_in 
     return st;
 }
 
+/* The binding of a received packet; the caller's ends must be of the packet's type. */
+static pqi_status post_for(const pqi_v1_packet *k, const pqi_v1_ends *e, pqi_v1_post *out)
+{
+    bool prekey = k->type == PQI_V1_T_PREKEY;
+    return prekey == (e->key_id_r.len != 0) ? pqi_v1_post_of(e, out) : PQI_ERR_ARG;
+}
+
 pqi_status pqi_v1_check_gate(const pqi_algs *a, const pqi_v1_packet *k, const pqi_v1_ends *e)
 {
     if (a == NULL || k == NULL || e == NULL || e->gk == NULL || k->gate.len != PQI_V1_GATE) {
@@ -155,7 +171,7 @@ pqi_status pqi_v1_check_gate(const pqi_algs *a, const pqi_v1_packet *k, const pq
     }
     uint8_t want[PQI_V1_GATE] = {0};
     pqi_v1_post post;
-    pqi_status st = pqi_v1_post_of(e, &post);
+    pqi_status st = post_for(k, e, &post);
     if (st == PQI_OK) {
         st = gate_tag(a, e->gk, &post, k->all, want);
     }
@@ -179,7 +195,7 @@ pqi_status pqi_v1_check_sig(const pqi_algs *a, const pqi_v1_packet *k, const pqi
     }
     pqi_v1_post post;
     uint8_t bind[PQI_BOX_BIND_MAX], h[PQI_HASH_MAX];
-    pqi_status st = pqi_v1_post_of(e, &post);
+    pqi_status st = post_for(k, e, &post);
     if (st == PQI_OK) {
         pqi_box_ctx ctx = box_ctx(k->hdr, &post);
         st = pqi_box_bind(a, k->suite, &e->to, &ctx, k->capsule, bind);
@@ -202,7 +218,7 @@ pqi_status pqi_v1_open(const pqi_algs *a, pqi_provider *p, pqi_key kem, pqi_key 
         return PQI_ERR_ARG;
     }
     pqi_v1_post post;
-    pqi_status st = pqi_v1_post_of(e, &post);
+    pqi_status st = post_for(k, e, &post);
     if (st != PQI_OK) {
         return st;
     }

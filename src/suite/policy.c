@@ -74,7 +74,7 @@ const pqi_suite *pqi_suite_choose(const pqi_algs *a, const pqi_alg_policy *p, ui
     for (size_t i = 0; a != NULL && p != NULL && i < a->n_suites; i++) {
         const pqi_suite *s = a->suites[i];
         bool asked = only == NULL || only->id == s->id;
-        bool fits = (s->bitmap & offered) != 0 && s->kem->id == kem_id;
+        bool fits = (s->bitmap & offered) != 0 && (kem_id == 0 || s->kem->id == kem_id);
         if (asked && fits && pqi_policy_suite(p, s) == PQI_OK && better(s, best)) {
             best = s;
         }

@@ -135,7 +135,7 @@ result $? "an announcement on the topic of another device is noticed"
 run 1 inspect "$tmp/other_id" --root manifest && grep -q '^signature: *DOES NOT VERIFY' "$out"
 result $? "and its signature, which covers the topic, does not verify"
 {
-    printf 'a/b 1234\n'
+    printf 'a/b 3434\n'
     printf 'a/b %s\n' "$(hex confirm)"
     printf 'pq/4/k/gone \n'
 } >"$tmp/mixed"

@@ -43,7 +43,7 @@ start_broker
 
 # Provisioning, as the README has it.
 umask 077
-for k in ca pump valve control; do head -c 32 /dev/urandom >"$tmp/$k.kek"; done
+for k in ca pump valve control meter; do head -c 32 /dev/urandom >"$tmp/$k.kek"; done
 ca="--dir $tmp/ca --key-file $tmp/ca.kek"
 step() { # the words of a command; stops the script when it fails
     "$pqi" "$@" >"$out" 2>"$err" || {
@@ -53,12 +53,12 @@ step() { # the words of a command; stops the script when it fails
     }
 }
 # shellcheck disable=SC2086 # $ca and $d are words
-enrol() { # NAME ROLES SCOPE-OPTIONS
+enrol() { # NAME ROLES SCOPE-OPTIONS [JOIN-OPTION]
     d="--dir $tmp/$1 --key-file $tmp/$1.kek"
     step device init $d --id "$1" --root-hash "$hash" --out "$tmp/$1.factory"
     step ca allow $ca --factory "$tmp/$1.factory" --roles "$2" $3
     step ca challenge $ca --id "$1" --out "$tmp/$1.challenge"
-    step device join $d --out "$tmp/$1.join" "$tmp/$1.challenge"
+    step device join $d ${4-} --out "$tmp/$1.join" "$tmp/$1.challenge"
     step ca issue $ca --out "$tmp/$1.grant" "$tmp/$1.join"
     step device install $d --out "$tmp/$1.confirm" "$tmp/$1.grant"
     step ca confirm $ca "$tmp/$1.confirm"
@@ -68,8 +68,9 @@ step ca init $ca --root-dir "$tmp/root" --fleet test
 hash=$(grep -oE '[0-9a-f]{64}' "$out" | head -n 1)
 enrol pump device "--scope plant/pump:pub:L --scope plant/pump/cmd:sub:M"
 enrol valve device "--scope plant/valve:pub:L --scope plant/valve/cmd:sub:M"
-enrol control control "--scope plant:pub,sub:M"
-result 0 "three devices are provisioned"
+enrol control control "--scope plant:pub,sub:M --scope pq/4/m:pub:M"
+enrol meter device "--scope plant/meter:pub:L" --kem-only
+result 0 "four devices are provisioned, one without a signing key"
 
 at() { # NAME: options of a device at the broker
     echo "--dir $tmp/$1 --key-file $tmp/$1.kek --broker 127.0.0.1:$port"
@@ -116,7 +117,8 @@ assert m[4]["hex"] == "0001ff", m[4]
 assert m[5]["hex"] == "611b5b324a62", "control bytes must not reach a terminal"
 assert m[6]["text"] == "x" * 32768
 assert all(x["from"] == "pump" and x["epoch"] == 1 for x in m)
-assert len({x["seq"] for x in m}) == 7 and m[0]["seq"] < m[1]["seq"]
+assert all(x["session"] == (x["seq"] == 0) for x in m)
+assert all(x["session"] and x["wire"] < 100 for x in m[:6]), "one session after the other, over restarts"
 P
     result $? "listen printed them all, once, in order"
 
@@ -149,11 +151,98 @@ P
     printf '%s\n' 'pump plant/pump/flow: first' 'dropped (replay) plant/pump/flow' \
         'dropped (scope) plant/valve/flow' 'dropped (replay) plant/pump/flow' \
         'pump plant/pump/flow: second' >"$tmp/want"
-    grep -v "dropped (decode)" "$tmp/heard" >"$out"
+    # Both ends started at once: of two that take up a session one gives way.
+    grep -v -e "dropped (decode)" -e "(order) pq/4/s" "$tmp/heard" >"$out"
     cmp -s "$tmp/want" "$out"
     result $? "replayed and moved packets are refused, and why"
     [ "$(grep -c 'dropped (decode)' "$tmp/heard")" -ge 1 ]
     result $? "garbage is refused as garbage"
+
+    # What somebody on the wire sees of a session, and what its ends say of it.
+    rm -f "$tmp"/pump/state/s-*
+    mosquitto_sub -p "$port" -t 'pq/4/i/#' -t 'pq/4/r/#' -t 'pq/4/s/#' -t 'plant/#' -W 20 -F '%t %x' >"$tmp/wire" &
+    tap=$!
+    sleep 0.3
+    listen control "$tmp/heard" --count 1 --timeout 30 'plant/#'
+    run 0 send $(at pump) --sessions require --to control --topic plant/pump/flow 'in a session'
+    wait "$listener"
+    listener=
+    run 0 session list --dir "$tmp/pump" && grep -q "^control .*S/[IR]" "$out" && grep -q "not running" "$out"
+    result $? "session list shows the session that was"
+    run 0 session show --dir "$tmp/pump" control && grep -q "^mode: *S, as " "$out"
+    result $? "session show tells more"
+    run 1 session show --dir "$tmp/pump" nobody && run 1 session list --dir "$tmp" && clear_error
+    result $? "no such peer, no report: told so"
+    printf '{"sessions": 5}' >"$tmp/pump/sessions.json"
+    run 3 session list --dir "$tmp/pump" && clear_error
+    result $? "a report that is none is told of"
+    kill "$tap" 2>/dev/null
+    wait "$tap" 2>/dev/null
+    run 0 inspect - <"$tmp/wire" && grep -q "INIT, modes S and M" "$out" &&
+        grep -q "RESP, modes S and M" "$out" && grep -q "CONF, modes S and M" "$out" && grep -q "DATA" "$out"
+    result $? "inspect shows every packet of a handshake and its messages"
+    ! grep -q "in a session" "$tmp/wire"
+    result $? "and no word of them"
+
+    # A device without a signing key: learned, reached, and told that it cannot send.
+    listen meter "$tmp/heard" --count 1 --timeout 30 'plant/meter/#'
+    run 0 send $(at control) --to meter --topic plant/meter/cmd --class M read
+    result $? "send to a device without a signing key"
+    wait "$listener"
+    result $? "a device without a signing key listens"
+    listener=
+    printf '%s\n' 'control plant/meter/cmd: read' >"$tmp/want"
+    cp "$tmp/heard" "$out"
+    cmp -s "$tmp/want" "$out"
+    result $? "it prints the message"
+    run 1 send $(at meter) --to control --topic plant/meter/x 1 && clear_error &&
+        grep -q "no signing key" "$err"
+    result $? "it is told that it cannot send"
+    mosquitto_sub -p "$port" -t pq/4/k/meter -C 1 -N -W 5 >"$tmp/meter.ann"
+    # shellcheck disable=SC2086
+    step ca export $ca --out "$tmp/manifest" manifest
+    run 0 inspect --root "$tmp/manifest" "$tmp/meter.ann" && grep -q "no signing key" "$out"
+    result $? "inspect shows its announcement"
+
+    # A mailbox: the valve sleeps, wakes, and is told once.
+    run 1 send $(at control) --to valve --mailbox set --wait 1 x && clear_error
+    result $? "nothing is left for a device that was never there"
+    run 0 listen $(at valve) --timeout 1 --mailbox
+    result $? "a device announces its prekey"
+    run 0 send $(at control) --to valve --mailbox set --class M --expires 3600 open
+    result $? "leave a command in a mailbox"
+    run 0 send $(at control) --to valve --mailbox note hello
+    result $? "and a note in another slot"
+    mosquitto_sub -p "$port" -t pq/4/k/valve -C 1 -N -W 5 >"$tmp/valve.ann"
+    run 0 inspect --json --root "$tmp/manifest" "$tmp/valve.ann" &&
+        python3 -c 'import json, sys
+v = json.load(sys.stdin)
+assert v["prekey"]["epoch"] == 1 and len(v["prekey"]["id"]) == 16, v
+open(sys.argv[1], "w").write(v["prekey"]["id"])' "$tmp/prekey.id" <"$out"
+    result $? "inspect shows the prekey of an announcement"
+    mosquitto_sub -p "$port" -t pq/4/m/valve/set -C 1 -N -W 5 >"$tmp/mail"
+    run 0 inspect --json "$tmp/mail" && grep -q "\"prekey_id\": *\"$(cat "$tmp/prekey.id")\"" "$out" &&
+        grep -q '"expires": *true' "$out" && grep -q '"message_bytes": *4' "$out"
+    result $? "and the packet in the mailbox"
+    run 0 listen $(at valve) --count 2 --timeout 20 --mailbox --json
+    python3 - "$out" >"$tmp/checked" 2>&1 <<'P'
+import json, sys
+m = {x["topic"]: x for x in (json.loads(line) for line in open(sys.argv[1], encoding="utf-8"))}
+a, b = m["pq/4/m/valve/set"], m["pq/4/m/valve/note"]
+assert a["text"] == "open" and a["prekey"] is True and a["expiry"] == "in time", a
+assert b["text"] == "hello" and b["prekey"] is True and "expiry" not in b, b
+P
+    result $? "both are delivered when it wakes"
+    run 0 listen $(at valve) --timeout 1 --mailbox --drops &&
+        [ "$(grep -c '^dropped (replay) pq/4/m/valve/' "$out")" = 2 ] && [ "$(wc -l <"$out")" = 2 ]
+    result $? "and refused when it wakes again"
+    run 1 send $(at meter) --to valve --mailbox set x && clear_error
+    result $? "a mailbox needs a scope, and a key"
+    run 1 send $(at control) --to meter --require-prekey --topic plant/x --wait 2 x && clear_error &&
+        grep -q "no prekey" "$err"
+    result $? "a device that cannot sign has no prekey"
+    usage_error "a mailbox with a topic" send $(at control) --to valve --mailbox set --topic t x
+    usage_error "a slot of two levels" send $(at control) --to valve --mailbox a/b x
 
     # The broker dies under the listener.
     listen control "$tmp/heard" --count 1 --timeout 40 'plant/#'

@@ -227,7 +227,7 @@ sleep 0.3
 # shellcheck disable=SC2046
 {
     listen control "$tmp/heard" --count 1 --timeout 30 'plant/#'
-    run 0 send $(at pump) --to control --topic plant/pump again
+    run 0 send $(at pump) --sessions off --to control --topic plant/pump again
     wait "$tap" "$listener"
     listener=
 }
@@ -242,7 +242,7 @@ suite_of_packet() { # FROM SEND-OPTION
     sleep 0.3
     to=$([ "$1" = pump ] && echo control || echo pump)
     listen "$to" "$tmp/heard" --count 1 --timeout 30 ${2:+$2} 'plant/#'
-    run 0 send $(at "$1") --to "$to" --topic "plant/$1" again ${2:+$2}
+    run 0 send $(at "$1") --sessions off --to "$to" --topic "plant/$1" again ${2:+$2}
     wait "$tap" "$listener"
     listener=
     step inspect "$tmp/packet"

@@ -56,7 +56,7 @@ PATH=$build/bin:$PATH
 sed -n '/^## Your own fleet/,/^## In a program/{/^pqi /p}' "$top/README.md" | sed 's/  *#.*//' >readme
 missing=0
 while IFS= read -r line; do
-    words=$(echo "$line" | awk '{print $1, $2, ($2 == "ca" || $2 == "device") ? $3 : ""}')
+    words=$(echo "$line" | awk '{print $1, $2, ($2 == "ca" || $2 == "device" || $2 == "session") ? $3 : ""}')
     for option in $(echo "$line" | grep -oE -- '--[a-z0-9-]+'); do
         # shellcheck disable=SC2086 # words
         $words --help 2>/dev/null | grep -q -- "^  $option\b" || {

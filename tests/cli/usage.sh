@@ -55,6 +55,11 @@ usage_error "an option without its value" bench --seconds
 usage_error "a value that is no number" bench --seconds abc
 usage_error "a value out of range" bench --seconds -1
 usage_error "an infinite value" bench --seconds inf
+usage_error "a group that is none" bench sessions
+usage_error "two groups" bench kem sig
+usage_error "a group of t values" bench --timing kem
+usage_error "a fleet of none" bench fleet --sessions 0
+usage_error "a fleet of too many" bench fleet --sessions 500001
 usage_error "a value for a flag" version --json=yes
 usage_error "a filter that fits nothing" bench --filter no-such-operation --json
 run 2 versoin && grep -q 'try: pqi version' "$err"
@@ -97,4 +102,27 @@ assert all(0 < r["min_ns"] <= r["median_ns"] <= r["p90_ns"] for r in v["results"
 sizes = {s["algorithm"]: s for s in v["sizes"]}
 assert sizes["ML-KEM-768"]["pk"] == 1184' "$out" 2>>"$err"
 result $? "bench --json --filter measures what was asked for"
+run 0 bench session --json --seconds 0.001 && python3 -c '
+import json, sys
+v = json.load(open(sys.argv[1]))
+ran = {r["algorithm"] for r in v["results"]}
+assert {"session", "v4 S 768/ML-DSA-65", "v4 M 768/ML-DSA-65", "v4 K 512", "v4 RESUME"} <= ran, ran
+assert not any(a.startswith(("ML-", "v1", "fleet")) for a in ran), ran
+f = {(x["algorithm"], x["operation"]): (x["value"], x["unit"]) for x in v["figures"]}
+assert f["v4 K 768", "handshake"] == (sum(f["v4 K 768", p][0] for p in ("INIT", "RESP", "CONF")), "bytes")
+assert f["v4 K 768", "INIT"][0] == 2380 and f["v4 K 768", "CONF"][0] == 24
+assert all(f["v4 S 512/Falcon-512", e][0] > 0 for e in ("initiator", "responder"))
+assert f["session tiny", "state"][0] <= 1300 and f["session std", "state"][0] <= 2000
+assert f["session PRF", "seal"][0] <= 2.01 and f["session PRF", "open"][0] <= 2.01
+assert 0 < f["session LPWAN both", "healing"][0] < f["session IP both", "healing"][0]
+assert f["session IP one-way", "H-rounds"][0] > 0' "$out" 2>>"$err"
+result $? "bench session measures handshakes, messages, healing and sizes"
+run 0 bench --filter "v4 K 512 take-CONF" --seconds 0.001 && [ "$(grep -c '^v4' "$out")" = 1 ]
+result $? "a filter reaches one step of a handshake"
+run 0 bench fleet --json --sessions 50 && python3 -c '
+import json, sys
+f = {x["operation"]: x["value"] for x in json.load(open(sys.argv[1]))["figures"]}
+assert f["sessions"] == 50 and f["session"] <= 2008 and f["sessions-of-a-peer"] * 50 < f["memory"]
+assert all(f[k] > 0 for k in ("lookup", "open-256-cold", "poll-idle", "make-all"))' "$out" 2>>"$err"
+result $? "bench fleet fills an endpoint and reads its messages"
 finish

@@ -22,8 +22,10 @@ static const uint8_t packet[200] = {PQI_HS_T_INIT_K};
 static pqi_status up_to_resp(
     const pqi_classic *c, const pqi_suite *s, pqi_hs_mode mode, pqi_hs_sched *h)
 {
-    const pqi_hs_ends e = {{PQI_LIT("pump-1")}, {PQI_LIT("control")}, {PQI_LIT("cert 1")},
-        {PQI_LIT("cert 2")}, {PQI_LIT("pq/4/i/control")}, {PQI_LIT("pq/4/r/pump-1")}};
+    static const uint8_t cert[PQI_HASH_MAX] = {7};
+    const size_t n = s->hash == PQI_HASH_SHA384 ? 48 : 32;
+    const pqi_hs_ends e = {{PQI_LIT("pump-1")}, {PQI_LIT("control")}, {cert, n}, {cert, n},
+        {PQI_LIT("pq/4/i/control")}, {PQI_LIT("pq/4/r/pump-1")}};
     static const uint8_t x_ct[32] = {1}, x_pk[32] = {2};
     uint8_t psk[PQI_HS_PSK], k[PQI_COMBINE_SECRETS];
     memset(psk, 0x31, sizeof psk);

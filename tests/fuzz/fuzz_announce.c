@@ -27,9 +27,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     size_t body = 0;
-    must(pqi_ann_body(a.epoch, a.cert, (pqi_span){again, sizeof again}, &body) == PQI_OK);
+    must(pqi_ann_body(a.flags & PQI_ANN_SIGNED, a.epoch, a.cert, a.prekeys,
+             (pqi_span){again, sizeof again}, &body) == PQI_OK);
     must(body == a.body.len && memcmp(again, data, body) == 0);
-    must(body + 2 + a.sig.len == size && a.sig.len != 0);
+    must(body + 2 + a.sig.len == size && (a.sig.len != 0) == ((a.flags & PQI_ANN_SIGNED) != 0));
     must(pqi_ann_decode((pqi_cspan){data, size - 1}, &mark) != PQI_OK);
     return 0;
 }

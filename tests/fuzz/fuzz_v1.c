@@ -35,7 +35,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const uint8_t gk[PQI_GATE_KEY] = {1};
     static const uint8_t pk[PQI_KEM_MAX_PK] = {2};
     const pqi_v1_ends e = {{PQI_LIT("a")}, {PQI_LIT("b")}, {PQI_LIT("t")},
-        {{pk, k.suite->kem->pk_len}, {pk, PQI_X25519_LEN}}, gk};
+        {{pk, k.suite->kem->pk_len}, {pk, PQI_X25519_LEN}}, gk,
+        {pk, k.type == PQI_V1_T_PREKEY ? PQI_KEY_ID_LEN : 0u}};
     must(pqi_v1_check_gate(&a, &k, &e) == PQI_ERR_AUTH);
+    pqi_v1_inner inner;
+    pqi_status st_in = pqi_v1_read_inner(&k, k.ct, &inner);
+    must(st_in == PQI_OK || st_in == PQI_ERR_DECODE);
+    must(
+        st_in != PQI_OK || inner.message.len + (k.flags != 0 ? PQI_V1_EXPIRY_LEN : 0u) == k.ct.len);
     return 0;
 }

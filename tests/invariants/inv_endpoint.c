@@ -154,7 +154,10 @@ static void old_or_missing_state(void **state)
     fake_nvm_copy(&keep, &t->ctl->nvm);
     fake_nvm_copy(&t->ctl->nvm, &old);
     assert_int_equal(dev_open(t->ctl), PQI_ERR_ROLLBACK);
-    pqi_outbound o = {text_of("pump-1"), text_of("plant/x"), text_of("x"), PQI_CLASS_L};
+    pqi_outbound o = {.peer = text_of("pump-1"),
+        .topic = text_of("plant/x"),
+        .payload = text_of("x"),
+        .cls = PQI_CLASS_L};
     assert_int_equal(pqi_endpoint_send(&t->ctl->ep, &t->ctl->now, &o,
                          (pqi_span){t->n.b, sizeof t->n.b}, &t->n.len),
         PQI_ERR_STATE);

@@ -260,7 +260,7 @@ static pqi_v1_ends ends_of(const pair *p)
     const pqi_peer *a = pqi_endpoint_peer(&p->b->ep, text_of("pump-1"));
     assert_non_null(a);
     return (pqi_v1_ends){text_of("pump-1"), text_of("control"), text_of(p->m.topic),
-        {p->b->ep.cert.kem_pk, p->b->ep.cert.x25519_pk}, a->gk_in};
+        {p->b->ep.cert.kem_pk, p->b->ep.cert.x25519_pk}, a->gk_in, {NULL, 0}};
 }
 
 /* docs/spec/v1.md section 3, by somebody who has the gate key. */

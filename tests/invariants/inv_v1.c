@@ -149,11 +149,22 @@ static void wrong_version_or_suite(void **state)
     trio *t = trio_new();
     assert_int_equal(dev_send(t->pump, "control", "plant/pump-1/a", "x", &t->m), PQI_OK);
     t->n = t->m;
-    t->n.b[0] = 0x12;
+    t->n.b[0] = 0x12; /* a prekey that is not there */
+    dev_refuses(t->ctl, &t->n, PQI_DROP_PREKEY);
+    t->n.b[0] = 0x13;
     dev_refuses(t->ctl, &t->n, PQI_DROP_DECODE);
     t->n = t->m;
-    t->n.b[1] = 1;
+    for (unsigned flags = 1; flags < 256; flags++) {
+        t->n.b[1] = (uint8_t)flags;
+        if (flags != PQI_V1_EXPIRES) {
+            dev_refuses(t->ctl, &t->n, PQI_DROP_DECODE);
+        }
+    }
+    t->n.b[1] = PQI_V1_EXPIRES; /* of 1 byte, too short for it */
     dev_refuses(t->ctl, &t->n, PQI_DROP_DECODE);
+    assert_int_equal(dev_send(t->pump, "control", "plant/pump-1/a", "0123456789ab", &t->n), PQI_OK);
+    t->n.b[1] = PQI_V1_EXPIRES;
+    dev_refuses(t->ctl, &t->n, PQI_DROP_GATE);
     t->n = t->m;
     t->n.b[2] = 0x40;
     dev_refuses(t->ctl, &t->n, PQI_DROP_SUITE);
@@ -290,7 +301,10 @@ static void classes(void **state)
     dev_expect(t->ctl, &t->m, "x");
     assert_int_equal(t->ctl->ev.classes, 1u << PQI_CLASS_L | 1u << PQI_CLASS_M | 1u << PQI_CLASS_H);
 
-    pqi_outbound o = {text_of("control"), text_of("plant/estop"), text_of("stop"), PQI_CLASS_S};
+    pqi_outbound o = {.peer = text_of("control"),
+        .topic = text_of("plant/estop"),
+        .payload = text_of("stop"),
+        .cls = PQI_CLASS_S};
     for (unsigned c = PQI_CLASS_L; c < PQI_CLASS_S; c++) {
         o.cls = (pqi_class)c;
         assert_int_equal(pqi_endpoint_send(&stop->ep, &stop->now, &o,
@@ -316,7 +330,10 @@ static void unknown_peer(void **state)
     trio *t = trio_new();
     assert_int_equal(dev_send(t->pump, "nobody", "plant/pump-1/a", "x", &t->m), PQI_ERR_MISSING);
     assert_int_equal(dev_send(t->pump, "", "plant/pump-1/a", "x", &t->m), PQI_ERR_MISSING);
-    pqi_outbound o = {text_of("control"), text_of("plant/pump-1"), text_of("x"), PQI_CLASS_S};
+    pqi_outbound o = {.peer = text_of("control"),
+        .topic = text_of("plant/pump-1"),
+        .payload = text_of("x"),
+        .cls = PQI_CLASS_S};
     assert_int_equal(pqi_endpoint_send(&t->pump->ep, &t->pump->now, &o,
                          (pqi_span){t->m.b, sizeof t->m.b}, &t->m.len),
         PQI_ERR_POLICY); /* the scope allows class H at most */

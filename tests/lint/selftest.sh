@@ -64,7 +64,7 @@ body() { # STATEMENT...    a function with these lines in the upper layer
     } >>src/suite/s.c
 }
 
-echo "1..50"
+echo "1..54"
 good check-layers
 tree; printf '#include "suite/s.h"\n' >>src/base/b.h; : >src/suite/s.h
 must_fail check-layers 'not below base' 'an upward include'
@@ -97,6 +97,14 @@ tree; printf '/* %sDO: later */\n' TO >>src/suite/s.c
 must_fail check-banned 'the word' 'an unfinished mark'
 tree; printf 'Some %sME here.\n' FIX >docs/x.md
 must_fail check-banned 'the word' 'an unfinished mark in a document'
+
+good check-pk
+for call in 'pqi_kem_encaps(k)' 'at->classic->x25519(s, k, p)'; do
+    tree; mkdir src/session; printf '\nint f(int n)\n{\n    return %s;\n}\n' "$call" >src/session/s.c
+    must_fail check-pk 'goes past' "$call past the counters"
+done
+tree; mkdir -p src/proto/x; printf '\nint f(int n)\n{\n    return pqi_cert_verify(n);\n}\n' >src/proto/x/s.c
+must_fail check-pk 'is not counted' 'a door that counts nothing'
 
 good check-size
 tree; for i in $(seq 600); do echo "/* $i */"; done >>src/suite/s.c

@@ -5,7 +5,8 @@
  * Modelled: two peers with a session in common, either of which may start a handshake; the network
  * keeps every packet and delivers it as often and as late as it likes, or never. Session q is named
  * after initiator x, INIT n and response r. Not modelled: loss of state (m2), time.
- * Candidate roles: 1 initiator; 2 responder, unconfirmed; 3 responder, confirmed.
+ * Candidate roles: 1 initiator; 2 responder, unconfirmed; 3 responder, confirmed. A responder that wants
+ * a session of its own may give up an unconfirmed candidate, whose initiator may be no more.
  *
  * P4  (INV-88, INV-89): at every instant each side can open what the other sends.
  * P5  (INV-88): one clean exchange later both have the same stable session and an empty slot.
@@ -15,8 +16,8 @@
  * @full     NI=3
  * @broken   NI=2
  * @variant  EAGER  P4   an initiator sends on the candidate at once
- * @variant  DROP3  P5   a responder drops a confirmed candidate, after some time
- * @variant  DROP2  P5   a responder drops an unconfirmed candidate, after some time
+ * @variant  DROP3  P4   a responder drops a confirmed candidate, after some time
+ * @variant  NONOSESS P5 a responder that gave up a candidate does not say so
  * @variant  NOCNT  P5b  RESP and SETTLED do not carry the sender's own INIT counter
  */
 #ifndef NI
@@ -122,6 +123,21 @@ inline gotSettled(y, q) {
     fi
 }
 
+/* The responder does not know this candidate, and says so. */
+inline gotNosess(x, q) {
+#ifndef NONOSESS
+    if
+    :: q != 0 && ca[x] == q && ro[x] == 1 && !OPENS(1 - x, q) ->
+        printf("%d: NOSESS, drops session %d\n", x, q);
+        ca[x] = 0;
+        ro[x] = 0
+    :: else
+    fi
+#else
+    skip
+#endif
+}
+
 inline drop(y, role) {
     if
     :: ro[y] == role ->
@@ -172,14 +188,14 @@ init {
         fi;
         done()
     }
+    :: d_step { ro[0] == 2 && nI[0] < NI -> drop(0, 2); start(0) }
+    :: d_step { ro[1] == 2 && nI[1] < NI -> drop(1, 2); start(1) }
+    :: d_step { gotNosess(0, ca[0]) }
+    :: d_step { gotNosess(1, ca[1]) }
     :: atomic { ANY(k); gotResp(k, q); done() }
     :: atomic { ANY(1 - k); gotConf(k, q); done() }
     :: atomic { ANY(k); gotMsg(k, q); done() }
     :: atomic { ANY(1 - k); gotSettled(k, q); done() }
-#ifdef DROP2
-    :: d_step { drop(0, 2) }
-    :: d_step { drop(1, 2) }
-#endif
 #ifdef DROP3
     :: d_step { drop(0, 3) }
     :: d_step { drop(1, 3) }
@@ -194,6 +210,8 @@ init {
         :: z < 3 ->
             gotConf(1, ca[0]);
             gotConf(0, ca[1]);
+            gotNosess(0, ca[0]);
+            gotNosess(1, ca[1]);
             gotMsg(0, ca[0]);
             gotMsg(1, ca[1]);
             gotSettled(1, ca[1]);

@@ -177,7 +177,7 @@ static void older_keys_announced(void **state)
         eve_repeats(c.s, &data, 1);
         stage_settle(c.s);
         dropped(c.control, PQI_DROP_EPOCH, 1, PQI_DROP_UNKNOWN, 1, PQI_DROP_NONE);
-        dropped(c.late, PQI_DROP_EPOCH, 1, PQI_DROP_NOT_FOR_US, 1, PQI_DROP_NONE);
+        dropped(c.late, PQI_DROP_EPOCH, 1, PQI_DROP_PREKEY, 1, PQI_DROP_NONE);
         assert_int_equal(peer_of(c.control, "pump")->key_epoch, 2);
         assert_int_equal(peer_of(c.late, "pump")->key_epoch, 2);
         assert_int_equal(peers_of(c.control), 2);
@@ -385,8 +385,10 @@ static void thief_says(cast *c, pqi_host_device *thief, const char *text)
     static uint8_t out[PQI_V1_PACKET_MAX];
     size_t len = 0;
     const pqi_now now = pqi_host_now();
-    const pqi_outbound m = {
-        text_of("control"), text_of("plant/pump/a"), text_of(text), PQI_CLASS_L};
+    const pqi_outbound m = {.peer = text_of("control"),
+        .topic = text_of("plant/pump/a"),
+        .payload = text_of(text),
+        .cls = PQI_CLASS_L};
     assert_int_equal(pqi_endpoint_send(pqi_host_device_endpoint(thief), &now, &m,
                          (pqi_span){out, sizeof out}, &len),
         PQI_OK);

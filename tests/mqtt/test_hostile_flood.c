@@ -143,8 +143,11 @@ static void flood(void **state)
 /* The gate tag that the holder of mallory's keys can make. */
 static void gate_of_mallory(cast *c, packet *k)
 {
-    const pqi_v1_ends ends = {
-        .id_s = text_of("mallory"), .id_r = text_of("control"), .topic = text_of(k->topic)};
+    const pqi_v1_ends ends = {.id_s = text_of("mallory"),
+        .id_r = text_of("control"),
+        .topic = text_of(k->topic),
+        .key_id_r = {peer_of(c->mallory, "control")->key_id,
+            k->p[0] == PQI_V1_T_PREKEY ? PQI_KEY_ID_LEN : 0u}};
     pqi_v1_post post;
     assert_int_equal(pqi_v1_post_of(&ends, &post), PQI_OK);
     const pqi_cspan parts[] = {{(const uint8_t *)"PQI4 v1 gate", 12}, {post.b, post.len},

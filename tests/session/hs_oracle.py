@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """hs_oracle.py BUILD: the handshakes of docs/spec/v4-handshake-example.txt once more, from the text of
-docs/spec/v4-handshake.md and the standard library alone: fields of the packets at their offsets, X25519,
+docs/spec/v4-handshake.md and the standard library alone: fields of the packets at their offsets, coins, X25519,
 transcript, every key, gate tags. The only inputs taken on trust are KEM secrets and signatures. Prints
 TAP."""
 import hashlib
@@ -167,6 +167,30 @@ class Schedule:
             self.same("x_ct_" + name, ct)
             assert v["secrets_" + name][32:] == x25519(scalar, pk), name
 
+    def coins(self, init, th1):
+        """Section 9: everything random in the two packets, from one seed each."""
+        v = self.v
+        front = init[:44] + (init[60:76] if init[1] & 1 else b"")
+
+        def coin(seed, label, bound, n):
+            out, t, i = b"", b"", 1
+            while len(out) < n:
+                t = hmac.new(seed, t + b"PQI4 hs coin " + label + bound + bytes([i]), "sha256").digest()
+                out, i = out + t, i + 1
+            return out[:n]
+
+        assert coin(v["seed_I"], b"rand I", front, 16) == init[44:60]
+        assert coin(v["seed_R"], b"rand R", th1, 16) == v["RESP"][32:48]
+        self.same("x25519_ephemeral_I", coin(v["seed_I"], b"x I", front, 32))
+        self.same("x25519_ephemeral_R", coin(v["seed_R"], b"x R", th1, 32))
+        self.same("kem_seed_ephemeral",
+                  coin(v["seed_I"], b"ek I", front, len(v["kem_seed_ephemeral"])))
+        self.same("coins_ephemeral", coin(v["seed_R"], b"ct e", th1, 32))
+        if self.mode == K:
+            self.same("coins_static_R", coin(v["seed_I"], b"ct R", front, 32))
+        if self.mode != S:
+            self.same("coins_static_I", coin(v["seed_R"], b"ct I", th1, 32))
+
     def gate(self, key, to, frm, topic, body, tag):
         v = self.v
         text = b"PQI4 hs gate" + lv(v[frm]) + lv(v[to]) + lv(b"\x01" + v[topic]) + body
@@ -185,6 +209,7 @@ class Schedule:
                      self.h(v["cert_I"]) + self.h(v["cert_R"]) +
                      lv(b"\x01" + v["topic_I"]) + lv(b"\x01" + v["topic_R"]))
         th1 = self.h(th0 + init)
+        self.coins(init, th1)
         th2 = self.h(th1 + front)
         th3 = self.h(th2 + auth)
         prk_a = self.ext(b"PQI4 hs prk" + v["suite"], v["psk"] or bytes(32))

@@ -72,6 +72,16 @@ static void make_static(const pqi_suite *s, const pqi_sig *sig, uint8_t tag, hs_
     }
 }
 
+/* Section 9, made here from its parts: coins of one packet from its seed. */
+static void coin(
+    const uint8_t *seed, const char *label, pqi_cspan a, pqi_cspan b, uint8_t *out, size_t n)
+{
+    char full[40] = "PQI4 hs coin ";
+    strcat(full, label);
+    const pqi_cspan info[] = {{(const uint8_t *)full, strlen(full)}, a, b};
+    ok(pqi_hkdf_expand(cl, PQI_HASH_SHA256, (pqi_cspan){seed, 32}, info, 3, (pqi_span){out, n}));
+}
+
 static void encaps(hs_run *h, pqi_hs_exchange x, const uint8_t *pk, uint8_t *ct, uint8_t ss[32])
 {
     const pqi_kem *kem = h->c->suite->kem;
@@ -111,18 +121,10 @@ static void i_init(hs_run *h, pqi_hs_sched *s)
 {
     static uint8_t ek[PQI_KEM_MAX_PK], ct_r[PQI_KEM_MAX_CT];
     static const uint8_t kid_r[8] = {2, 2}, kid_i[8] = {1, 1}, head[8] = {0xaa}, nonce[16] = {5};
-    static const uint8_t rand_i[16] = {0x11, 0x12};
     const pqi_kem *kem = h->c->suite->kem;
     const bool k_mode = h->c->mode == PQI_HS_MODE_K;
-    uint8_t k[64];
-    ok(pqi_kem_keygen(kem, (pqi_span){ek, kem->pk_len}, (pqi_span){h->ek_sk, kem->sk_len},
-        (pqi_cspan){h->ek_seed, kem->seed_len}, tmp));
-    ok(cl->x25519_public(h->x_i, h->x_i_sk));
-    if (k_mode) {
-        encaps(h, PQI_HS_STATIC_R, h->r.kem_pk, ct_r, k);
-        ok(cl->x25519(k + 32, h->x_i_sk, h->r.x_pk));
-    }
-    const pqi_hs_init p = {.suite = h->c->suite,
+    uint8_t k[64], rand_i[16] = {0};
+    pqi_hs_init p = {.suite = h->c->suite,
         .mode = h->c->mode,
         .psk = h->c->psk,
         .min_level = 1,
@@ -137,6 +139,19 @@ static void i_init(hs_run *h, pqi_hs_sched *s)
         .x_i = {h->x_i, 32},
         .ek_i = {ek, kem->pk_len},
         .ct_r = {ct_r, k_mode ? kem->ct_len : 0}};
+    ok(pqi_hs_init_write(&p, (pqi_span){h->init.b, sizeof h->init.b}, &h->init.len));
+    const pqi_cspan front = {h->init.b, 44};
+    coin(h->seed_i, "rand I", front, p.nonce, rand_i, 16);
+    coin(h->seed_i, "x I", front, p.nonce, h->x_i_sk, 32);
+    coin(h->seed_i, "ek I", front, p.nonce, h->ek_seed, kem->seed_len);
+    coin(h->seed_i, "ct R", front, p.nonce, h->coins[PQI_HS_STATIC_R], 32);
+    ok(pqi_kem_keygen(kem, (pqi_span){ek, kem->pk_len}, (pqi_span){h->ek_sk, kem->sk_len},
+        (pqi_cspan){h->ek_seed, kem->seed_len}, tmp));
+    ok(cl->x25519_public(h->x_i, h->x_i_sk));
+    if (k_mode) {
+        encaps(h, PQI_HS_STATIC_R, h->r.kem_pk, ct_r, k);
+        ok(cl->x25519(k + 32, h->x_i_sk, h->r.x_pk));
+    }
     ok(pqi_hs_init_write(&p, (pqi_span){h->init.b, sizeof h->init.b}, &h->init.len));
     pqi_hs_gate_in g = gate(h, true);
     ok(pqi_hs_gate_tag(cl, &g, (pqi_span){h->init.b, h->init.len}));
@@ -215,9 +230,14 @@ static void open_auth(const hs_static *who, const pqi_sig *sig, pqi_hs_side side
 static void r_resp(hs_run *h, pqi_hs_sched *s, const pqi_hs_init *p)
 {
     static uint8_t ct_e[PQI_KEM_MAX_CT], ct_i[PQI_KEM_MAX_CT];
-    static const uint8_t head[8] = {0xbb}, rand_r[16] = {0x21};
+    static const uint8_t head[8] = {0xbb};
     const pqi_kem *kem = h->c->suite->kem;
-    uint8_t k[64];
+    const pqi_cspan th1 = {s->th, pqi_hash_len(h->c->suite->hash)}, none = {NULL, 0};
+    uint8_t k[64], rand_r[16];
+    coin(h->seed_r, "rand R", th1, none, rand_r, 16);
+    coin(h->seed_r, "x R", th1, none, h->x_r_sk, 32);
+    coin(h->seed_r, "ct e", th1, none, h->coins[PQI_HS_EPHEMERAL], 32);
+    coin(h->seed_r, "ct I", th1, none, h->coins[PQI_HS_STATIC_I], 32);
     ok(cl->x25519_public(h->x_r, h->x_r_sk));
     encaps(h, PQI_HS_EPHEMERAL, p->ek_i.ptr, ct_e, k);
     ok(cl->x25519(k + 32, h->x_r_sk, p->x_i.ptr));
@@ -307,12 +327,8 @@ void hs_run_case(const hs_case *c, hs_run *h)
     make_static(c->suite, c->sig_r, 0x20, &h->r);
     fill(h->gk_i2r, 32, 0x30);
     fill(h->gk_r2i, 32, 0x31);
-    fill(h->x_i_sk, 32, 0x32);
-    fill(h->x_r_sk, 32, 0x33);
-    fill(h->ek_seed, sizeof h->ek_seed, 0x34);
-    for (unsigned x = 0; x < 3; x++) {
-        fill(h->coins[x], 32, (uint8_t)(0x40 + x));
-    }
+    fill(h->seed_i, 32, 0x32);
+    fill(h->seed_r, 32, 0x33);
     i_init(h, &si);
     r_init(h, &sr, &p);
     r_resp(h, &sr, &p);
@@ -327,8 +343,13 @@ void hs_run_case(const hs_case *c, hs_run *h)
 
 pqi_hs_ends hs_ends(const hs_record *r)
 {
-    return (pqi_hs_ends){in(&r->id_i), in(&r->id_r), in(&r->cert_i), in(&r->cert_r),
-        in(&r->topic_i), in(&r->topic_r)};
+    static uint8_t hash_i[PQI_HASH_MAX], hash_r[PQI_HASH_MAX];
+    const size_t n = pqi_hash_len(r->suite->hash);
+    const pqi_cspan cert_i = in(&r->cert_i), cert_r = in(&r->cert_r);
+    ok(cl->hash(r->suite->hash, &cert_i, 1, hash_i));
+    ok(cl->hash(r->suite->hash, &cert_r, 1, hash_r));
+    return (pqi_hs_ends){
+        in(&r->id_i), in(&r->id_r), {hash_i, n}, {hash_r, n}, in(&r->topic_i), in(&r->topic_r)};
 }
 
 /* The key of auth as section 4 has it, made here from its parts. */

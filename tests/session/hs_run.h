@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * One v4 handshake from fixed coins, both ends in one process and without a state machine. Everything
+ * One v4 handshake from fixed seeds, both ends in one process and without a state machine. Everything
  * that enters or leaves a schedule is kept in a record, from which it can be derived again. */
 #ifndef PQI_TESTS_SESSION_HS_RUN_H
 #define PQI_TESTS_SESSION_HS_RUN_H
@@ -52,7 +52,8 @@ typedef struct hs_run {
     const hs_case *c;
     pqi_hs_form form;
     hs_static i, r;
-    uint8_t gk_i2r[32], gk_r2i[32], x_i_sk[32], x_r_sk[32], ek_seed[PQI_KEM_MAX_SEED];
+    uint8_t gk_i2r[32], gk_r2i[32], seed_i[32], seed_r[32];
+    uint8_t x_i_sk[32], x_r_sk[32], ek_seed[PQI_KEM_MAX_SEED]; /* from the seeds, as coins */
     uint8_t x_i[32], x_r[32], ek_sk[PQI_KEM_MAX_SK];
     uint8_t coins[3][32]; /* by pqi_hs_exchange */
     hs_buf init, resp, conf;
@@ -63,6 +64,7 @@ typedef struct hs_run {
 /* Runs it; a cmocka assertion fails where anything does. Static storage of the caller: it is large. */
 void hs_run_case(const hs_case *c, hs_run *h);
 
+/* Points into r and, for the hashes of the certificates, into memory that the next call overwrites. */
 pqi_hs_ends hs_ends(const hs_record *r);
 
 /* Derives again; t->out is what both ends have. A cmocka assertion fails where a call does. */

@@ -227,6 +227,7 @@ static void secrets_are_bound(const hs_case *c, const pqi_hs_out *o)
     }
 }
 
+/* INV-90: each input and each field of each packet, ends, roles and secrets. */
 static void everything_is_bound(void **state)
 {
     (void)state;
@@ -272,7 +273,7 @@ static void suite_and_mode_are_bound(void **state)
     assert_memory_equal(&t.out, &o, sizeof o);
 }
 
-/* The seven keys of one handshake, and the two of auth, are nine different ones. */
+/* INV-91: the seven keys of one handshake, and the two of auth, are nine different ones. */
 static void keys_are_apart(void **state)
 {
     (void)state;
@@ -415,7 +416,7 @@ static void refused_arguments(void **state)
     static uint8_t long_topic[PQI_TOPIC_MAX + 1];
     pqi_hs_sched s;
     const pqi_cspan none = {NULL, 0};
-    for (unsigned i = 0; i < 9; i++) {
+    for (unsigned i = 0; i < 11; i++) {
         pqi_hs_ends e = sound;
         pqi_cspan *const all[] = {&e.id_i, &e.id_r, &e.cert_i, &e.cert_r, &e.topic_i, &e.topic_r};
         if (i < 6) {
@@ -424,6 +425,8 @@ static void refused_arguments(void **state)
             e.id_r = e.id_i;
         } else if (i == 7) {
             e.topic_i = (pqi_cspan){long_topic, sizeof long_topic};
+        } else if (i < 10) { /* no hash of this suite */
+            all[2 + i - 8]->len += i == 8 ? 1u : SIZE_MAX;
         } else {
             e.id_i = (pqi_cspan){long_topic, PQI_ID_MAX + 1};
         }
@@ -461,7 +464,7 @@ static void backend_fails(void **state)
     static const uint8_t zeros[sizeof(pqi_hs_sched) + sizeof(pqi_hs_out)];
     pqi_hs_sched s, before;
     pqi_hs_out out;
-    for (unsigned n = 0; n < 4; n++) { /* three hashes, one hmac */
+    for (unsigned n = 0; n < 2; n++) { /* a hash, an hmac */
         calls_left = n;
         assert_int_equal(
             pqi_hs_start(&f, r->suite, r->mode, &e, in(&r->psk), &s), PQI_ERR_PROVIDER);
@@ -577,6 +580,8 @@ static void add_inputs(char **at)
     add(at, "x25519_static_R", run.r.x_sk, r->mode == PQI_HS_MODE_K ? 32 : 0);
     add(at, "sig_seed_I", run.i.sig_seed, run.c->sig_i != NULL ? run.c->sig_i->seed_len : 0);
     add(at, "sig_seed_R", run.r.sig_seed, run.c->sig_r != NULL ? run.c->sig_r->seed_len : 0);
+    add(at, "seed_I", run.seed_i, 32);
+    add(at, "seed_R", run.seed_r, 32);
     add(at, "kem_seed_ephemeral", run.ek_seed, kem->seed_len);
     add(at, "x25519_ephemeral_I", run.x_i_sk, 32);
     add(at, "x25519_ephemeral_R", run.x_r_sk, 32);
@@ -634,7 +639,7 @@ static void example(void **state)
     const char *path = PQI_SOURCE_DIR "/docs/spec/v4-handshake-example.txt";
     char *at = got;
     at += sprintf(at,
-        "# docs/spec/v4-handshake.md section 8: handshakes from fixed coins, one section "
+        "# docs/spec/v4-handshake.md section 8: handshakes from fixed seeds, one section "
         "for each mode and suite.\n# Signatures are deterministic. tests/session "
         "makes this file and derives it again in Python.\n");
     for (size_t i = 0; i < hs_n_cases; i++) {

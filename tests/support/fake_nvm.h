@@ -6,7 +6,7 @@
 #include "support/power.h"
 #include <pqi/store.h>
 
-#define FAKE_NVM_RECORDS 4u
+#define FAKE_NVM_RECORDS 12u
 
 typedef struct fake_slot {
     char name[33];

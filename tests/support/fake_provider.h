@@ -21,6 +21,8 @@ typedef enum fake_op {
     FAKE_UNSEAL,
     FAKE_COUNTER_GET,
     FAKE_COUNTER_ADVANCE,
+    FAKE_GENERATE,
+    FAKE_DESTROY,
     FAKE_OPS_
 } fake_op;
 

@@ -99,6 +99,54 @@ static pqi_status make(fake_provider *f, fake_key *k, const uint8_t *seed)
         (pqi_cspan){seed, a->seed_len}, tmp);
 }
 
+/* A new key each time, whatever the handle: from the random stream. One durable operation. */
+static pqi_status op_generate(pqi_provider *p, pqi_key want, pqi_key_kind kind, int32_t alg)
+{
+    fake_provider *f = of(p);
+    pqi_status st = fake_enter(f, FAKE_GENERATE);
+    if (st != PQI_OK) {
+        return st;
+    }
+    if (fake_find(f, want, PQI_KEY_NONE) != NULL) {
+        return PQI_ERR_STATE;
+    }
+    uint8_t seed[PQI_KEM_MAX_SEED];
+    fake_derive(f, "new key", (const uint8_t *)&f->drawn, sizeof f->drawn, seed, sizeof seed);
+    f->drawn++;
+    cut_mode how;
+    int fails = test_power_step(f->power, &how);
+    if (fails && how != CUT_COMPLETE) {
+        return PQI_ERR_PROVIDER;
+    }
+    for (size_t i = 0; i < FAKE_KEYS; i++) {
+        if (f->keys[i].handle == 0) {
+            f->keys[i] = (fake_key){.handle = want, .kind = kind, .alg = alg};
+            st = make(f, &f->keys[i], seed);
+            return fails ? PQI_ERR_PROVIDER : st;
+        }
+    }
+    return PQI_ERR_LIMIT;
+}
+
+static pqi_status op_destroy(pqi_provider *p, pqi_key key)
+{
+    fake_provider *f = of(p);
+    pqi_status st = fake_enter(f, FAKE_DESTROY);
+    fake_key *k = fake_find(f, key, PQI_KEY_NONE);
+    if (st != PQI_OK) {
+        return st;
+    }
+    if (k == NULL) {
+        return PQI_ERR_MISSING;
+    }
+    cut_mode how;
+    int fails = test_power_step(f->power, &how);
+    if (!fails || how == CUT_COMPLETE) {
+        memset(k, 0, sizeof *k);
+    }
+    return fails ? PQI_ERR_PROVIDER : PQI_OK;
+}
+
 pqi_status fake_provider_key(fake_provider *f, pqi_key handle, pqi_key_kind kind, int32_t alg)
 {
     f->ops = fake_ops_keyless;
@@ -106,6 +154,8 @@ pqi_status fake_provider_key(fake_provider *f, pqi_key handle, pqi_key_kind kind
     f->ops.decapsulate = op_decapsulate;
     f->ops.dh = op_dh;
     f->ops.decrypt = op_decrypt;
+    f->ops.generate = op_generate;
+    f->ops.destroy = op_destroy;
     f->base.ops = &f->ops;
     uint8_t seed[PQI_KEM_MAX_SEED];
     fake_derive(f, "key", (const uint8_t *)&handle, sizeof handle, seed, sizeof seed);

@@ -108,8 +108,10 @@ size_t fleet_cert(fleet *f, fake_provider *keys, const dev_spec *s, uint8_t out[
     c.kem_alg = (uint32_t)keys->keys[0].alg;
     c.kem_pk = (pqi_cspan){keys->keys[0].pk, keys->keys[0].pk_len};
     c.x25519_pk = (pqi_cspan){keys->keys[1].pk, 32};
-    c.sig_alg = keys->keys[2].alg;
-    c.sig_pk = (pqi_cspan){keys->keys[2].pk, keys->keys[2].pk_len};
+    if (!s->kem_only) {
+        c.sig_alg = keys->keys[2].alg;
+        c.sig_pk = (pqi_cspan){keys->keys[2].pk, keys->keys[2].pk_len};
+    }
     c.valid_to_epoch = 100;
     c.not_before = s->not_before;
     c.not_after = s->not_after;
@@ -122,6 +124,10 @@ size_t fleet_cert(fleet *f, fake_provider *keys, const dev_spec *s, uint8_t out[
         c.scopes[0] =
             (pqi_scope){text_of(s->pub), PQI_RIGHT_PUB, s->only_s ? PQI_CLASS_S : PQI_CLASS_H};
         c.n_scopes = 1;
+        if (s->also_s) {
+            c.scopes[c.n_scopes] = c.scopes[0];
+            c.scopes[c.n_scopes++].cls = PQI_CLASS_S;
+        }
     }
     size_t len = 0;
     assert_int_equal(pqi_cert_build(&f->algs, &f->ca.base, FLEET_ISSUER, &c,
@@ -154,9 +160,30 @@ dev *dev_new(const dev_spec *s)
     return d;
 }
 
+/* Two sessions for each peer, two handshakes and rounds at a time. */
+static pqi_session_cfg sessions_of(dev *d)
+{
+    pqi_session_cfg c = {.use = d->spec.sessions,
+        .n_sessions = 2u * FLEET_PEERS,
+        .n_handshakes = 2,
+        .n_rounds = 2,
+        .modes = d->spec.modes};
+    if (c.use != PQI_SESSIONS_OFF && d->sessions.ptr == NULL) {
+        d->sessions.len = pqi_endpoint_sessions_len(&d->f->algs, &c, FLEET_PEERS);
+        d->sessions.ptr = malloc(d->sessions.len);
+        assert_non_null(d->sessions.ptr);
+    }
+    if (d->sessions.ptr != NULL) {
+        memset(d->sessions.ptr, 0xee, d->sessions.len);
+    }
+    c.mem = d->sessions;
+    return c;
+}
+
 void dev_free(dev *d)
 {
     pqi_endpoint_close(&d->ep);
+    free(d->sessions.ptr);
     fake_nvm_free(&d->nvm);
     free(d->scratch);
     free(d);
@@ -176,7 +203,7 @@ pqi_status dev_open(dev *d)
     pqi_endpoint_cfg c = {.algs = &d->f->algs,
         .provider = &d->prov.base,
         .nvm = &d->nvm.nvm,
-        .keys = {DEV_KEM, DEV_DH, DEV_SIG},
+        .keys = {DEV_KEM, DEV_DH, d->spec.kem_only ? 0 : DEV_SIG},
         .cert = {d->cert, d->cert_len},
         .manifest = {d->f->manifest, d->f->manifest_len},
         .pinned = d->f->pinned,
@@ -185,7 +212,10 @@ pqi_status dev_open(dev *d)
         .limits = d->limits,
         .peers = d->peers,
         .n_peers = FLEET_PEERS,
-        .scratch = {d->scratch, d->scratch_len}};
+        .scratch = {d->scratch, d->scratch_len},
+        .prekey_period_s = d->spec.period,
+        .prekey_use = d->spec.use,
+        .sessions = sessions_of(d)};
     return pqi_endpoint_open(&d->ep, &c, &d->now);
 }
 
@@ -196,11 +226,19 @@ void dev_announce(dev *d, msg *m)
     assert_int_equal(pqi_endpoint_announce(&d->ep, (pqi_span){m->b, sizeof m->b}, &m->len), PQI_OK);
 }
 
+int dev_prekeys(dev *d)
+{
+    int again = 0;
+    assert_int_equal(pqi_endpoint_prekeys(&d->ep, &d->now, &again), PQI_OK);
+    return again;
+}
+
 pqi_status dev_send(dev *from, const char *to, const char *topic, const char *text, msg *m)
 {
     memset(m->topic, 0, sizeof m->topic);
     memcpy(m->topic, topic, strlen(topic));
-    pqi_outbound o = {text_of(to), text_of(topic), text_of(text), PQI_CLASS_L};
+    pqi_outbound o = {
+        .peer = text_of(to), .topic = text_of(topic), .payload = text_of(text), .cls = PQI_CLASS_L};
     return pqi_endpoint_send(&from->ep, &from->now, &o, (pqi_span){m->b, sizeof m->b}, &m->len);
 }
 
@@ -216,6 +254,38 @@ pqi_event_kind dev_receive(dev *d, const msg *m)
         PQI_OK);
     free(heap);
     return d->ev.kind;
+}
+
+bool dev_poll(dev *d, msg *m)
+{
+    pqi_outpacket o;
+    assert_int_equal(pqi_endpoint_poll(&d->ep, &d->now, (pqi_span){m->b, sizeof m->b}, &o), PQI_OK);
+    memcpy(m->topic, o.topic, sizeof m->topic);
+    m->len = o.len;
+    return o.len != 0;
+}
+
+unsigned dev_talk(dev *a, dev *b)
+{
+    msg *m = calloc(1, sizeof *m);
+    unsigned n = 0;
+    assert_non_null(m);
+    for (bool more = true; more;) {
+        more = false;
+        if (dev_poll(a, m)) {
+            assert_int_not_equal(dev_receive(b, m), PQI_EV_MESSAGE);
+            more = true;
+            n++;
+        }
+        if (dev_poll(b, m)) {
+            assert_int_not_equal(dev_receive(a, m), PQI_EV_MESSAGE);
+            more = true;
+            n++;
+        }
+        assert_true(n < 100);
+    }
+    free(m);
+    return n;
 }
 
 void dev_meet(dev *a, dev *b)
@@ -251,7 +321,9 @@ void dev_digest(const dev *d, uint8_t out[32])
     memset(&e.announce, 0, sizeof e.announce);
     memset(&e.control, 0, sizeof e.control);
     memset(e.drops, 0, sizeof e.drops);
-    e.peers_store.open = e.seq_store.open = 0; /* a store closes itself after a failed write */
+    memset(&e.pk, 0, sizeof e.pk);
+    e.peers_store.open = e.seq_store.open = e.prekey_store.open =
+        0; /* a store closes itself after a failed write */
     pqi_xof_absorb(&x, &e, sizeof e);
     for (size_t i = 0; i < FLEET_PEERS; i++) {
         memcpy(&p, &d->peers[i], sizeof p);
@@ -272,7 +344,9 @@ void dev_digest(const dev *d, uint8_t out[32])
 
 void dev_expect(dev *d, const msg *m, const char *text)
 {
-    assert_int_equal(dev_receive(d, m), PQI_EV_MESSAGE);
+    if (dev_receive(d, m) != PQI_EV_MESSAGE) {
+        fail_msg("event %d, dropped as %s", (int)d->ev.kind, pqi_drop_name(d->ev.drop));
+    }
     assert_int_equal(d->ev.plain.len, strlen(text));
     assert_memory_equal(d->ev.plain.ptr, text, strlen(text));
 }

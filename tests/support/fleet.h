@@ -9,6 +9,7 @@
 #include "support/fake_nvm.h"
 #include "support/fake_provider.h"
 #include <pqi/endpoint.h>
+#include <stdbool.h>
 
 #define FLEET_PEERS 4u
 #define FLEET_ROOM  16384u
@@ -29,13 +30,19 @@ typedef struct dev_spec {
     uint32_t epoch, roster;
     const char *pub; /* topic prefix it may publish under, NULL: none */
     int only_s;      /* with class S and no other; else H */
+    int also_s;      /* with class S besides H */
     uint8_t seed;    /* of its keys and provider */
     uint64_t not_before, not_after;
     uint32_t suites; /* bitmap; 0: those of its KEM without X-Wing */
     uint32_t kem;    /* 0: ML-KEM-512 */
     int32_t sig;     /* 0: ML-DSA-44 */
+    int kem_only;    /* certified without the signing key, which it has all the same */
     pqi_alg_policy policy;
     const pqi_suite *only;
+    pqi_session_use sessions;
+    uint8_t modes;
+    uint32_t period; /* of prekeys, seconds; 0: none */
+    pqi_prekey_use use;
 } dev_spec;
 
 typedef struct dev {
@@ -50,6 +57,7 @@ typedef struct dev {
     size_t cert_len;
     uint8_t *scratch;
     size_t scratch_len;
+    pqi_span sessions;
     pqi_limits limits;
     pqi_now now;
     pqi_event ev;
@@ -81,12 +89,20 @@ pqi_status dev_open(dev *d);
 void dev_reset(dev *d);
 
 void dev_announce(dev *d, msg *m);
+/* pqi_endpoint_prekeys(); whether the announcement changed. */
+int dev_prekeys(dev *d);
 pqi_status dev_send(dev *from, const char *to, const char *topic, const char *text, msg *m);
 /* Delivers and returns the kind; d->ev holds the event. The payload is an exact heap copy. */
 pqi_event_kind dev_receive(dev *d, const msg *m);
 /* a and b learn each other. */
 void dev_meet(dev *a, dev *b);
 pqi_cspan text_of(const char *s);
+
+/* The next packet that d's sessions send by themselves. false: none. */
+bool dev_poll(dev *d, msg *m);
+/* Carries what a and b send by themselves until both are silent; returns the packets. Messages of the
+ * application must not come. */
+unsigned dev_talk(dev *a, dev *b);
 
 /* Signed revocation list in m. */
 void fleet_revoke(fleet *f, uint64_t seq, const pqi_revoked *list, size_t n, msg *m);

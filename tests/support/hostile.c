@@ -283,10 +283,12 @@ static void allow(stage *s, const char *id, const uint8_t fp[32])
         (void)snprintf(held, sizeof held, "held/%s", id);
     }
     const uint8_t both = PQI_RIGHT_PUB | PQI_RIGHT_SUB;
-    const pqi_scope scopes[] = {
-        {text_of(plant), both, PQI_CLASS_M}, {text_of(held), both, PQI_CLASS_M}};
-    pqi_host_ca_entry e = {
-        .id = text_of(id), .roles = PQI_CERT_ROLE_DEVICE, .scopes = scopes, .n_scopes = 2};
+    const pqi_scope scopes[] = {{text_of(plant), both, PQI_CLASS_M},
+        {text_of(held), both, PQI_CLASS_M}, {text_of("pq/4/m"), PQI_RIGHT_PUB, PQI_CLASS_M}};
+    pqi_host_ca_entry e = {.id = text_of(id),
+        .roles = PQI_CERT_ROLE_DEVICE,
+        .scopes = scopes,
+        .n_scopes = strcmp(id, "control") == 0 ? 3 : 2};
     memcpy(e.factory_fp, fp, sizeof e.factory_fp);
     pqi_host_ca *ca = NULL;
     pqi_host_ca_change change;
@@ -394,7 +396,8 @@ const pqi_peer *peer_of(const station *t, const char *id)
 
 pqi_status say(station *from, const char *to, const char *topic, const char *text, int qos)
 {
-    const pqi_outbound m = {text_of(to), text_of(topic), text_of(text), PQI_CLASS_L};
+    const pqi_outbound m = {
+        .peer = text_of(to), .topic = text_of(topic), .payload = text_of(text), .cls = PQI_CLASS_L};
     active = from;
     return pqi_host_node_send(from->link, &m, qos, NULL);
 }

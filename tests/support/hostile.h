@@ -63,7 +63,7 @@ stage *stage_new(const char *extra);
 void stage_free(stage *s);
 
 /* Makes, allows and provisions a device that may publish and be addressed under plant/ID and held/ID
- * (control: plant and held). Nothing is opened. */
+ * (control: plant and held, and every mailbox). Nothing is opened. */
 station *stage_device(stage *s, const char *id);
 /* Opens the device, joins the broker, subscribes to plant/fence and `filters`; waits for a fence. */
 void station_on(stage *s, station *t);

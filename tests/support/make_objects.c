@@ -39,7 +39,9 @@ static pqi_cspan announcement(fx *f)
     static const pqi_cspan topic = {PQI_LIT(PQI_TOPIC_ANNOUNCE "pump-1")};
     pqi_ann_signed s;
     size_t n = 0, sig = 0;
-    must(pqi_ann_body(7, f->cert_bytes, (pqi_span){buf, sizeof buf}, &n), "announcement");
+    must(pqi_ann_body(PQI_ANN_SIGNED, 7, f->cert_bytes, (pqi_cspan){NULL, 0},
+             (pqi_span){buf, sizeof buf}, &n),
+        "announcement");
     pqi_ann_parts(topic, (pqi_cspan){buf, n}, &s);
     must(pqi_provider_sign(f->p, FX_SIG, pqi_ann_domain, s.parts, PQI_ANN_PARTS,
              (pqi_span){buf + n + 2, PQI_SIG_MAX_SIG}, &sig),

@@ -164,7 +164,7 @@ static void not_the_one_encoding(void **state)
         s.b[1] = (uint8_t)flags;
         if (flags != 4) {
             assert_int_equal(pqi_announce_decode((pqi_cspan){s.b, s.len}, &a),
-                (flags & ~4u) != 0 ? PQI_ERR_UNSUPPORTED : PQI_ERR_DECODE);
+                (flags & ~6u) != 0 ? PQI_ERR_UNSUPPORTED : PQI_ERR_DECODE);
         }
     }
     assert_memory_equal(&a, &before, sizeof a);
@@ -191,7 +191,7 @@ static void refused_arguments(void **state)
     pqi_algs none = f->algs;
     none.n_sigs = 0;
     assert_int_equal(pqi_announce_verify(&none, &a, &cert, topic, f->tmp), PQI_ERR_UNSUPPORTED);
-    cert.sig_alg = 0; /* a certificate without a signing key cannot announce */
+    cert.sig_alg = 0; /* a certificate without a signing key cannot sign */
     cert.sig_pk = (pqi_cspan){NULL, 0};
     assert_int_equal(pqi_announce_verify(&f->algs, &a, &cert, topic, f->tmp), PQI_ERR_AUTH);
 }

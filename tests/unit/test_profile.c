@@ -249,7 +249,9 @@ static void choosing(void **state)
                 }
             }
         }
-        const pqi_alg_policy any = {0, 0};
+        const pqi_alg_policy any = {0, 0}, strict = {0, 3};
+        assert_ptr_equal(pqi_suite_choose(&a, &any, 63, 0, NULL), &made[5]); /* of any KEM */
+        assert_ptr_equal(pqi_suite_choose(&a, &strict, 31, 0, NULL), &made[3]);
         assert_null(pqi_suite_choose(NULL, &any, 63, 7, NULL));
         assert_null(pqi_suite_choose(&a, NULL, 63, 7, NULL));
     }

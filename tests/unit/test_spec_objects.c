@@ -103,7 +103,9 @@ static void announcement(void **state)
     const char *text = load(PQI_SOURCE_DIR "/docs/spec/v1.md");
     static const pqi_cspan topic = {PQI_LIT("pq/4/k/pump-1")};
     size_t n = 0, sig = 0, cert = f->cert_bytes.len;
-    assert_int_equal(pqi_ann_body(2, f->cert_bytes, (pqi_span){all, sizeof all}, &n), PQI_OK);
+    assert_int_equal(pqi_ann_body(PQI_ANN_SIGNED, 2, f->cert_bytes, (pqi_cspan){NULL, 0},
+                         (pqi_span){all, sizeof all}, &n),
+        PQI_OK);
     assert_int_equal(n, 10 + cert + 4);
     message[1] = (uint8_t)topic.len;
     memcpy(message + 2, topic.ptr, topic.len);

@@ -74,7 +74,7 @@ static bed *bed_new(const pqi_suite *suite, const pqi_sig *sig)
 
 static pqi_v1_ends ends(const side *s, const side *r, const char *topic, const uint8_t *gk)
 {
-    return (pqi_v1_ends){s->id, r->id, text(topic), {r->kem_pk, r->dh_pk}, gk};
+    return (pqi_v1_ends){s->id, r->id, text(topic), {r->kem_pk, r->dh_pk}, gk, {NULL, 0}};
 }
 
 static pqi_status seal(bed *b, const char *topic, pqi_cspan plain, uint64_t seq)
@@ -481,9 +481,51 @@ static void xwing_example(void **state)
     free(b);
 }
 
-PQI_TEST_MAIN(cmocka_unit_test(roundtrips), cmocka_unit_test(gate_keys),
-    cmocka_unit_test(every_byte_flipped), cmocka_unit_test(truncated_and_extended),
-    cmocka_unit_test(wrong_context), cmocka_unit_test(resigned_by_insider),
-    cmocka_unit_test(both_secrets), cmocka_unit_test(refused_arguments),
-    cmocka_unit_test(provider_fails), cmocka_unit_test(worked_example),
-    cmocka_unit_test(xwing_example))
+/* T = 0x12: the recipient's certificate is bound although its keys are not in bind; the type, too. */
+static void prekey_certificate(void **state)
+{
+    (void)state;
+    bed *b = bed_new(&pqi_suite_0001, &pqi_sig_ml_dsa_44);
+    static const uint8_t id[PQI_KEY_ID_LEN] = {1, 2, 3};
+    uint8_t other[PQI_KEY_ID_LEN];
+    pqi_v1_ends e = ends(&b->a, &b->b, "plant/a", b->gk_ab);
+    e.key_id_r = (pqi_cspan){id, sizeof id};
+    pqi_v1_seal_in in = {.suite = b->suite,
+        .sig_alg = b->sig,
+        .sig_key = SIG_KEY,
+        .seq = 1,
+        .ends = e,
+        .plain = text("x")};
+    memcpy(in.kid_s, b->a.kid, PQI_KID_LEN);
+    memcpy(in.kid_r, b->b.kid, PQI_KID_LEN);
+    const pqi_span out = {b->packet, sizeof b->packet}, tmp = {b->tmp, sizeof b->tmp};
+    assert_int_equal(pqi_v1_seal(&b->algs, &b->a.prov.base, &in, tmp, out, &b->len), PQI_OK);
+    assert_int_equal(b->packet[0], PQI_V1_T_PREKEY);
+    const pqi_cspan packet = {b->packet, b->len};
+    assert_int_equal(receive(b, &b->b, &b->a, &e, packet, 1), ALIVE);
+    for (size_t i = 0; i < sizeof other; i++) {
+        memcpy(other, id, sizeof other);
+        other[i] ^= 0x40;
+        e.key_id_r.ptr = other;
+        assert_int_equal(receive(b, &b->b, &b->a, &e, packet, 1), DEAD_GATE);
+        assert_int_equal(receive(b, &b->b, &b->a, &e, packet, 0), DEAD_SIG);
+    }
+    pqi_v1_packet k;
+    assert_int_equal(pqi_v1_parse(&b->algs, packet, &k), PQI_OK);
+    e.key_id_r = (pqi_cspan){NULL, 0}; /* ends of the other type */
+    assert_int_equal(pqi_v1_check_gate(&b->algs, &k, &e), PQI_ERR_ARG);
+    assert_int_equal(pqi_v1_check_sig(&b->algs, &k, &e, b->sig, b->a.sig_pk, tmp), PQI_ERR_ARG);
+    k.type = PQI_V1_T;
+    e.key_id_r = (pqi_cspan){id, sizeof id};
+    assert_int_equal(pqi_v1_check_gate(&b->algs, &k, &e), PQI_ERR_ARG);
+    in.ends.key_id_r.len = PQI_KEY_ID_LEN - 1u;
+    assert_int_equal(pqi_v1_seal(&b->algs, &b->a.prov.base, &in, tmp, out, &b->len), PQI_ERR_ARG);
+    free(b);
+}
+
+PQI_TEST_MAIN(cmocka_unit_test(prekey_certificate), cmocka_unit_test(roundtrips),
+    cmocka_unit_test(gate_keys), cmocka_unit_test(every_byte_flipped),
+    cmocka_unit_test(truncated_and_extended), cmocka_unit_test(wrong_context),
+    cmocka_unit_test(resigned_by_insider), cmocka_unit_test(both_secrets),
+    cmocka_unit_test(refused_arguments), cmocka_unit_test(provider_fails),
+    cmocka_unit_test(worked_example), cmocka_unit_test(xwing_example))

@@ -15,6 +15,8 @@ typedef struct pqi_bench {
     bool quiet;           /* JSON only */
     int perf;             /* perf_event descriptor, -1: not allowed */
     json_t *results;      /* array */
+    json_t *figures;      /* array: what is counted, not timed */
+    uint32_t fleet;       /* sessions of the fleet */
     unsigned n_run;
     bool failed; /* an operation gave an error */
 } pqi_bench;
@@ -29,9 +31,13 @@ typedef struct pqi_bench_case {
     size_t adds; /* bytes that a message gets on its way; 0: this is no message */
 } pqi_bench_case;
 
-typedef void (*pqi_bench_group)(pqi_bench *b);
+typedef struct pqi_bench_group {
+    const char *name;
+    void (*run)(pqi_bench *b);
+    bool asked; /* runs only when it is named */
+} pqi_bench_group;
 
-extern const pqi_bench_group pqi_bench_groups[]; /* ends with NULL */
+extern const pqi_bench_group pqi_bench_groups[]; /* ends with a name NULL */
 
 void pqi_bench_kem(pqi_bench *b);
 void pqi_bench_sig(pqi_bench *b);
@@ -41,6 +47,10 @@ void pqi_bench_hash(pqi_bench *b);
 void pqi_bench_aead(pqi_bench *b);
 void pqi_bench_curve(pqi_bench *b);
 void pqi_bench_v1(pqi_bench *b);
+void pqi_bench_session(pqi_bench *b);
+void pqi_bench_handshake(pqi_bench *b);
+void pqi_bench_healing(pqi_bench *b);
+void pqi_bench_fleet(pqi_bench *b);
 
 /* Instead of the groups: whether times depend on secrets; results {algorithm, operation, t,
  * measurements}. */
@@ -49,8 +59,14 @@ void pqi_bench_timing(pqi_bench *b);
 /* Whether the filter takes it: a group asks before it prepares something dear. */
 bool pqi_bench_wants(const pqi_bench *b, const char *algorithm, const char *operation);
 
-/* Measures and reports a case that the filter takes. */
-void pqi_bench_run(pqi_bench *b, const pqi_bench_case *c);
+/* Measures and reports a case that the filter takes. Median nanoseconds; 0: not taken, or it failed. */
+double pqi_bench_run(pqi_bench *b, const pqi_bench_case *c);
+
+/* Reports a number that the filter takes: a count, a size, or what follows from times. unit: one word. */
+void pqi_bench_figure(
+    pqi_bench *b, const char *algorithm, const char *operation, double value, const char *unit);
+
+uint64_t pqi_bench_now_ns(void);
 
 /* What the cycle column counts: "core" (perf_event), "tsc" or NULL. */
 const char *pqi_bench_cycle_unit(const pqi_bench *b);

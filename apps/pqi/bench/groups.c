@@ -3,13 +3,17 @@
 #include "bench.h"
 
 const pqi_bench_group pqi_bench_groups[] = {
-    pqi_bench_kem,
-    pqi_bench_sig,
-    pqi_bench_falcon,
-    pqi_bench_xwing,
-    pqi_bench_hash,
-    pqi_bench_aead,
-    pqi_bench_curve,
-    pqi_bench_v1,
-    NULL,
+    {"kem", pqi_bench_kem, false},
+    {"sig", pqi_bench_sig, false},
+    {"sig", pqi_bench_falcon, false},
+    {"kem", pqi_bench_xwing, false},
+    {"hash", pqi_bench_hash, false},
+    {"aead", pqi_bench_aead, false},
+    {"curve", pqi_bench_curve, false},
+    {"v1", pqi_bench_v1, false},
+    {"session", pqi_bench_session, false},
+    {"session", pqi_bench_handshake, false},
+    {"session", pqi_bench_healing, false},
+    {"fleet", pqi_bench_fleet, true},
+    {NULL, NULL, false},
 };

@@ -17,7 +17,7 @@
 #define MAX_BATCHES 4096u
 #define MIN_BATCHES 5u
 
-static uint64_t now_ns(void)
+uint64_t pqi_bench_now_ns(void)
 {
     struct timespec t;
     (void)clock_gettime(CLOCK_MONOTONIC, &t);
@@ -110,22 +110,22 @@ static bool collect(const pqi_bench *b, const pqi_bench_case *c, samples *s)
     uint64_t per_batch = 1;
     uint64_t spent = 0;
     for (;;) { /* warm up, and find the size of a batch */
-        uint64_t t = now_ns();
+        uint64_t t = pqi_bench_now_ns();
         if (!batch(c, &at, per_batch)) {
             return false;
         }
-        t = now_ns() - t;
+        t = pqi_bench_now_ns() - t;
         if (t >= BATCH_NS / 2 || per_batch > (1u << 24)) {
             break;
         }
         per_batch *= 2;
     }
     for (s->n = 0; s->n < MAX_BATCHES && (s->n < MIN_BATCHES || spent < b->ns_per_case); s->n++) {
-        uint64_t t = now_ns();
+        uint64_t t = pqi_bench_now_ns();
         uint64_t y = now_cycles(b);
         bool ok = batch(c, &at, per_batch);
         y = now_cycles(b) - y;
-        t = now_ns() - t;
+        t = pqi_bench_now_ns() - t;
         if (!ok) {
             return false;
         }
@@ -173,14 +173,16 @@ static void report(pqi_bench *b, const pqi_bench_case *c, const samples *s)
     (void)putchar('\n');
 }
 
-void pqi_bench_run(pqi_bench *b, const pqi_bench_case *c)
+double pqi_bench_run(pqi_bench *b, const pqi_bench_case *c)
 {
+    double median = 0;
     if (!pqi_bench_wants(b, c->algorithm, c->operation)) {
-        return;
+        return 0;
     }
     samples *s = pqi_cli_alloc(sizeof *s);
     if (collect(b, c, s)) {
         report(b, c, s);
+        median = percentile(s->ns, s->n, 50);
         b->n_run++;
     } else {
         b->failed = true;
@@ -188,4 +190,21 @@ void pqi_bench_run(pqi_bench *b, const pqi_bench_case *c)
             PQI_CLI_FAILED, "pqi selftest", "%s %s failed", c->algorithm, c->operation);
     }
     free(s);
+    return median;
+}
+
+void pqi_bench_figure(
+    pqi_bench *b, const char *algorithm, const char *operation, double value, const char *unit)
+{
+    if (!pqi_bench_wants(b, algorithm, operation)) {
+        return;
+    }
+    b->n_run++;
+    (void)json_array_append_new(
+        b->figures, json_pack("{s:s, s:s, s:f, s:s}", "algorithm", algorithm, "operation",
+                        operation, "value", value, "unit", unit));
+    if (!b->quiet) {
+        const bool whole = value >= 1000 || (double)(uint64_t)value >= value;
+        printf("%-20s %-22s %14.*f %s\n", algorithm, operation, whole ? 0 : 2, value, unit);
+    }
 }

@@ -101,7 +101,7 @@ static pqi_status prepare(
     s->in.kid_r[0] = 1;
     s->in.plain = (pqi_cspan){s->plain, PLAIN};
     s->in.ends = (pqi_v1_ends){{PQI_LIT("pump-1")}, {PQI_LIT("control")}, {PQI_LIT("plant/pump-1")},
-        {{s->kem_pk, kem->pk_len}, {s->x_pk, sizeof s->x_pk}}, s->gk};
+        {{s->kem_pk, kem->pk_len}, {s->x_pk, sizeof s->x_pk}}, s->gk, {NULL, 0}};
     pqi_status st = pqi_kem_keygen(kem, (pqi_span){s->kem_pk, kem->pk_len},
         (pqi_span){s->kem_sk, kem->sk_len}, (pqi_cspan){seed, kem->seed_len}, s->tmp);
     if (st == PQI_OK) {

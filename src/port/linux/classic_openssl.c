@@ -3,10 +3,10 @@
  * system generator. Public-key operations: ossl_pk.c; AEADs: ossl_aead.c.
  *
  * Implementation notes. A fetch costs more than a hash of a short message, so each algorithm is
- * fetched once. A context lives as long as its thread, because making one costs two allocations.
+ * fetched once. A context lives as long as its thread, because making one costs two allocations, and is
+ * started again after each hash, so that the next one finds it ready.
  * HMAC is composed here from the hash (FIPS 198-1 section 4): EVP_MAC of OpenSSL 3.0 copies three
- * digest contexts per message. After a keyed hash the context is started again, which overwrites
- * the last chaining value. */
+ * digest contexts per message. Starting a context again overwrites the last chaining value. */
 #include "port/linux/ossl.h"
 
 #include <pqi/host.h>
@@ -136,13 +136,25 @@ static EVP_MD_CTX *md_start(pqi_hash_id id, pqi_status *st)
         return NULL;
     }
     if (t->md[id] == NULL) {
-        t->md[id] = EVP_MD_CTX_new();
-    }
-    if (t->md[id] == NULL || EVP_DigestInit_ex2(t->md[id], md, NULL) != 1) {
-        return NULL;
+        EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+        if (ctx == NULL || EVP_DigestInit_ex2(ctx, md, NULL) != 1) {
+            EVP_MD_CTX_free(ctx);
+            return NULL;
+        }
+        t->md[id] = ctx;
     }
     *st = PQI_OK;
     return t->md[id];
+}
+
+/* The next hash begins with the context as the last one left it: one that failed is not used again. */
+static void md_drop(pqi_hash_id id)
+{
+    pqi_ossl_thread *t = pqi_ossl_thread_get();
+    if (t != NULL) {
+        EVP_MD_CTX_free(t->md[id]); /* wipes the state of the hash */
+        t->md[id] = NULL;
+    }
 }
 
 /* Absorbs the parts and writes the digest; `ctx` is started. */
@@ -170,6 +182,7 @@ static pqi_status ossl_hash(pqi_hash_id id, const pqi_cspan *parts, size_t n_par
         st = md_restart(ctx) && ok ? PQI_OK : PQI_ERR_PROVIDER;
         if (st != PQI_OK) {
             pqi_wipe(out, (size_t)EVP_MD_get_size(pqi_ossl_get()->md[id]));
+            md_drop(id);
         }
     }
     return st == PQI_OK ? st : pqi_ossl_fail(st);
@@ -211,6 +224,7 @@ static pqi_status ossl_hmac(
     pqi_wipe(&w, sizeof w);
     if (!ok) {
         pqi_wipe(out, len);
+        md_drop(id);
         return pqi_ossl_fail(PQI_ERR_PROVIDER);
     }
     return PQI_OK;

@@ -48,7 +48,7 @@ struct pqi_host_device {
     pqi_span tmp;          /* for every algorithm */
     pqi_span plain, buf;   /* PQI_DEVICE_RECORD_MAX, + PQI_STORE_OVERHEAD */
     pqi_endpoint endpoint; /* of an open device */
-    pqi_span scratch;
+    pqi_span scratch, sessions;
     pqi_peer *peers;
     size_t n_peers;
 };

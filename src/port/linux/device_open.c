@@ -198,6 +198,32 @@ static pqi_status own_policy(pqi_host_device *d)
     return PQI_OK;
 }
 
+/* Every peer may have a session and its successor; a handshake at a time for each of a few, and as many
+ * H rounds. */
+static pqi_status session_memory(pqi_host_device *d, size_t n_peers, pqi_session_cfg *s)
+{
+    enum { BUSY_MAX = 64 };
+    memset(s, 0, sizeof *s);
+    if (d->cfg.sessions == PQI_SESSIONS_OFF) {
+        return PQI_OK;
+    }
+    s->use = d->cfg.sessions;
+    s->n_sessions = (uint32_t)(2u * n_peers);
+    s->n_handshakes = (uint32_t)(n_peers < BUSY_MAX ? n_peers : BUSY_MAX);
+    s->n_rounds = s->n_handshakes;
+    s->modes = d->cfg.session_modes;
+    s->limits = d->cfg.session_limits;
+    size_t len = pqi_endpoint_sessions_len(&d->algs, s, n_peers);
+    d->sessions.ptr = len != 0 ? malloc(len) : NULL;
+    if (d->sessions.ptr == NULL) {
+        return pqi_why(len == 0 ? PQI_ERR_ARG : PQI_ERR_LIMIT,
+            "no memory for the sessions of %zu peers", n_peers);
+    }
+    d->sessions.len = len;
+    s->mem = d->sessions;
+    return PQI_OK;
+}
+
 static pqi_status open_endpoint(pqi_host_device *d, const pqi_now *now)
 {
     const pqi_limits *limits = d->cfg.limits != NULL ? d->cfg.limits : &pqi_limits_gateway;
@@ -225,7 +251,14 @@ static pqi_status open_endpoint(pqi_host_device *d, const pqi_now *now)
     e.peers = d->peers;
     e.n_peers = n;
     e.scratch = d->scratch;
+    e.prekey_period_s = d->cfg.prekey_period_s == PQI_HOST_NO_PREKEYS ? 0u
+                        : d->cfg.prekey_period_s != 0                 ? d->cfg.prekey_period_s
+                                                                      : PQI_PREKEY_PERIOD_S;
+    e.prekey_use = d->cfg.prekey_use;
     pqi_status st = own_policy(d);
+    if (st == PQI_OK) {
+        st = session_memory(d, n, &e.sessions);
+    }
     if (st != PQI_OK) {
         return st;
     }
@@ -335,6 +368,7 @@ void pqi_host_device_close(pqi_host_device *d)
         free(d->peers);
     }
     wipe_free(&d->scratch);
+    wipe_free(&d->sessions);
     wipe_free(&d->tmp);
     wipe_free(&d->plain);
     wipe_free(&d->buf);

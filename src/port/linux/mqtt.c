@@ -448,9 +448,8 @@ static void try_connect(pqi_host_mqtt *m)
 }
 
 /* One round of network work, at most wait_ms long. */
-static void step(pqi_host_mqtt *m, int wait_ms)
+static void step(pqi_host_mqtt *m, uint64_t now, int wait_ms)
 {
-    uint64_t now = now_ms();
     if (m->link == LINK_DOWN) {
         if (now < m->next_try) {
             uint64_t left = m->next_try - now;
@@ -483,13 +482,16 @@ pqi_status pqi_host_mqtt_poll(pqi_host_mqtt *m, int timeout_ms, pqi_mqtt_event *
     }
     entry_free(&m->current);
     memset(ev, 0, sizeof *ev);
-    uint64_t end = now_ms() + (uint64_t)timeout_ms;
-    while (m->in.n == 0) {
+    if (m->in.n == 0) {
         uint64_t now = now_ms();
-        int left = now >= end ? 0 : (int)(end - now);
-        step(m, left);
-        if (left == 0) {
-            break;
+        const uint64_t end = now + (uint64_t)timeout_ms;
+        for (;;) {
+            const int left = now >= end ? 0 : (int)(end - now);
+            step(m, now, left);
+            if (left == 0 || m->in.n != 0) {
+                break;
+            }
+            now = now_ms();
         }
     }
     if (!ring_pop(&m->in, &m->current)) {

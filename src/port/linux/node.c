@@ -2,18 +2,22 @@
 #include <pqi/host_node.h>
 
 #include <pqi/wipe.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { REANNOUNCE_MS = 2000 };
+enum { REANNOUNCE_MS = 2000, PREKEYS_MS = 60000 };
 
 struct pqi_host_node {
     pqi_endpoint *endpoint;
     pqi_host_mqtt *mqtt;
+    int sessions;
+    uint64_t pump_ms; /* sessions want to be asked again then */
     uint8_t *plain, *packet, *announce;
     size_t plain_len, packet_len, announce_len;
-    uint64_t announced_ms;
+    uint64_t announced_ms, prekeys_ms;
+    int online;
     int replaced; /* our retained announcement is not what the broker has */
     char announce_topic[PQI_TOPIC_MAX];
 };
@@ -58,6 +62,21 @@ static pqi_status subscribe_peers(pqi_host_node *n, const pqi_host_node_cfg *cfg
     return PQI_OK;
 }
 
+/* Packets of sessions for us. */
+static pqi_status subscribe_sessions(pqi_host_node *n, const char *id)
+{
+    static const struct {
+        const char *head, *tail;
+    } filters[] = {{PQI_TOPIC_INIT, ""}, {PQI_TOPIC_RESP, ""}, {PQI_TOPIC_SESSION, "/+"}};
+    pqi_status st = PQI_OK;
+    for (size_t i = 0; n->sessions && st == PQI_OK && i < sizeof filters / sizeof filters[0]; i++) {
+        char filter[PQI_TOPIC_MAX];
+        (void)snprintf(filter, sizeof filter, "%s%s%s", filters[i].head, id, filters[i].tail);
+        st = pqi_host_mqtt_subscribe(n->mqtt, filter, 1);
+    }
+    return st;
+}
+
 pqi_status pqi_host_node_open(pqi_host_node **out, const pqi_host_node_cfg *cfg)
 {
     if (!out || !cfg || !cfg->device || !cfg->mqtt || (cfg->n_peers && !cfg->peers)) {
@@ -73,6 +92,7 @@ pqi_status pqi_host_node_open(pqi_host_node **out, const pqi_host_node_cfg *cfg)
     }
     n->endpoint = pqi_host_device_endpoint(cfg->device);
     n->plain_len = n->packet_len = PQI_V1_PACKET_MAX;
+    n->sessions = n->endpoint->sessions != NULL;
     n->plain = malloc(n->plain_len);
     n->packet = malloc(n->packet_len);
     n->announce = malloc(PQI_ANNOUNCE_MAX);
@@ -84,11 +104,37 @@ pqi_status pqi_host_node_open(pqi_host_node **out, const pqi_host_node_cfg *cfg)
     if (st == PQI_OK) {
         st = subscribe_peers(n, cfg);
     }
+    if (st == PQI_OK) {
+        st = subscribe_sessions(n, pqi_host_device_id(cfg->device));
+    }
     if (st != PQI_OK) {
         pqi_host_node_close(n);
         return st;
     }
     *out = n;
+    return PQI_OK;
+}
+
+/* Publishes what sessions want to send by themselves. Only while connected: a handshake that waits in a
+ * queue is worth nothing. */
+static pqi_status pump(pqi_host_node *n, const pqi_now *now)
+{
+    if (!n->sessions || !pqi_host_mqtt_connected(n->mqtt)) {
+        n->pump_ms = UINT64_MAX;
+        return PQI_OK;
+    }
+    pqi_outpacket o;
+    do {
+        pqi_status st =
+            pqi_endpoint_poll(n->endpoint, now, (pqi_span){n->packet, n->packet_len}, &o);
+        if (st == PQI_OK && o.len != 0) {
+            st = pqi_host_mqtt_publish(n->mqtt, o.topic, (pqi_cspan){n->packet, o.len}, 1, 0);
+        }
+        if (st != PQI_OK) {
+            return st;
+        }
+    } while (o.len != 0);
+    n->pump_ms = now->mono_ms + o.wait_ms;
     return PQI_OK;
 }
 
@@ -109,13 +155,17 @@ pqi_status pqi_host_node_send(pqi_host_node *n, const pqi_outbound *msg, int qos
     const pqi_now now = pqi_host_now();
     pqi_status st =
         pqi_endpoint_send(n->endpoint, &now, msg, (pqi_span){n->packet, n->packet_len}, &len);
-    if (st != PQI_OK) {
-        return st;
+    /* A mailbox is there to hold it; anywhere else it would be refused. */
+    const size_t head = sizeof PQI_TOPIC_MAILBOX - 1u;
+    const int retain = msg->topic.len > head && memcmp(topic, PQI_TOPIC_MAILBOX, head) == 0;
+    if (st == PQI_OK) {
+        st = pqi_host_mqtt_publish(n->mqtt, topic, (pqi_cspan){n->packet, len}, qos, retain);
     }
-    if (wire_len) {
+    if (st == PQI_OK && wire_len) {
         *wire_len = len;
     }
-    return pqi_host_mqtt_publish(n->mqtt, topic, (pqi_cspan){n->packet, len}, qos, 0);
+    pqi_status more = pump(n, &now); /* a message that could not go may have asked for a session */
+    return st == PQI_OK ? more : st;
 }
 
 pqi_status pqi_host_node_publish_raw(
@@ -124,9 +174,22 @@ pqi_status pqi_host_node_publish_raw(
     return n ? pqi_host_mqtt_publish(n->mqtt, topic, payload, 1, retain) : PQI_ERR_ARG;
 }
 
+/* Keeps our prekeys as old as they should be. A full disk is no reason to stop: what is over is not used, and
+ * the next call tries again. */
+static int tend_prekeys(pqi_host_node *n)
+{
+    const pqi_now now = pqi_host_now();
+    int changed = 0;
+    n->prekeys_ms = now.mono_ms;
+    pqi_status st = pqi_endpoint_prekeys(n->endpoint, &now, &changed);
+    (void)st;
+    return changed;
+}
+
 static pqi_status announce(pqi_host_node *n)
 {
     size_t len = 0;
+    (void)tend_prekeys(n);
     pqi_status st =
         pqi_endpoint_announce(n->endpoint, (pqi_span){n->announce, PQI_ANNOUNCE_MAX}, &len);
     if (st != PQI_OK) {
@@ -152,13 +215,14 @@ static void watch_announcement(pqi_host_node *n, const pqi_mqtt_event *in)
 /* Puts it back, at most once per REANNOUNCE_MS, so that two publishers cannot race for ever; what
  * comes too early is done later, not forgotten. *wait_ms: how long a poll may wait before it asks
  * again. */
-static pqi_status defend_announcement(pqi_host_node *n, int timeout_ms, int *wait_ms)
+static pqi_status defend_announcement(
+    pqi_host_node *n, uint64_t now_ms, int timeout_ms, int *wait_ms)
 {
     *wait_ms = timeout_ms;
     if (!n->replaced) {
         return PQI_OK;
     }
-    const uint64_t age = pqi_host_now().mono_ms - n->announced_ms;
+    const uint64_t age = now_ms - n->announced_ms;
     if (age >= REANNOUNCE_MS) {
         return announce(n);
     }
@@ -167,18 +231,36 @@ static pqi_status defend_announcement(pqi_host_node *n, int timeout_ms, int *wai
     return PQI_OK;
 }
 
+/* Waits for the network, and in between does what has its own time: announcement and sessions. */
 static pqi_status next_event(pqi_host_node *n, int timeout_ms, pqi_mqtt_event *in)
 {
-    int wait_ms = 0, rest_ms = 0;
-    pqi_status st = defend_announcement(n, timeout_ms, &wait_ms);
-    if (st == PQI_OK) {
+    pqi_now now = pqi_host_now();
+    const uint64_t end = now.mono_ms + (uint64_t)timeout_ms;
+    if (n->online && now.mono_ms - n->prekeys_ms >= PREKEYS_MS && tend_prekeys(n)) {
+        n->replaced = 1; /* by ourselves */
+    }
+    for (;;) {
+        int wait_ms = 0;
+        const int left = end > now.mono_ms ? (int)(end - now.mono_ms) : 0;
+        pqi_status st = defend_announcement(n, now.mono_ms, left, &wait_ms);
+        if (st == PQI_OK) {
+            st = pump(n, &now);
+        }
+        if (st != PQI_OK) {
+            return st;
+        }
+        if (n->pump_ms < now.mono_ms + (uint64_t)wait_ms) {
+            wait_ms = n->pump_ms > now.mono_ms ? (int)(n->pump_ms - now.mono_ms) : 0;
+        }
         st = pqi_host_mqtt_poll(n->mqtt, wait_ms, in);
+        if (st != PQI_OK || in->kind != PQI_MQTT_NONE) {
+            return st;
+        }
+        now = pqi_host_now();
+        if (now.mono_ms >= end) {
+            return PQI_OK;
+        }
     }
-    if (st != PQI_OK || in->kind != PQI_MQTT_NONE || wait_ms == timeout_ms) {
-        return st;
-    }
-    st = defend_announcement(n, timeout_ms - wait_ms, &rest_ms);
-    return st == PQI_OK ? pqi_host_mqtt_poll(n->mqtt, rest_ms, in) : st;
 }
 
 static pqi_status receive(pqi_host_node *n, const pqi_mqtt_event *in, pqi_node_event *ev)
@@ -206,12 +288,15 @@ static pqi_status receive(pqi_host_node *n, const pqi_mqtt_event *in, pqi_node_e
     case PQI_EV_DROP:
         ev->kind = PQI_NODE_DROP;
         break;
+    case PQI_EV_SESSION:
+        ev->kind = PQI_NODE_SESSION;
+        break;
     case PQI_EV_NONE:
     case PQI_EV_INT32_:
         break;
     }
     watch_announcement(n, in);
-    return PQI_OK;
+    return PQI_OK; /* the next poll sends what this asked for: its spans are the caller's until then */
 }
 
 pqi_status pqi_host_node_poll(pqi_host_node *n, int timeout_ms, pqi_node_event *ev)
@@ -230,9 +315,11 @@ pqi_status pqi_host_node_poll(pqi_host_node *n, int timeout_ms, pqi_node_event *
     switch (in.kind) {
     case PQI_MQTT_CONNECTED:
         ev->kind = PQI_NODE_ONLINE;
+        n->online = 1;
         return announce(n);
     case PQI_MQTT_DISCONNECTED:
         ev->kind = PQI_NODE_OFFLINE;
+        n->online = 0;
         return PQI_OK;
     case PQI_MQTT_REFUSED:
         ev->kind = PQI_NODE_REFUSED;
@@ -264,6 +351,9 @@ void pqi_host_node_close(pqi_host_node *n)
 {
     if (!n) {
         return;
+    }
+    if (n->prekeys_ms != 0) {
+        (void)tend_prekeys(n); /* so that their age is exact */
     }
     pqi_host_mqtt_close(n->mqtt);
     if (n->plain) {

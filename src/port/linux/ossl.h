@@ -21,7 +21,7 @@ typedef struct pqi_ossl {
 /* Contexts of the calling thread, made on first use and freed at thread exit. No secret stays in
  * them between calls. */
 typedef struct pqi_ossl_thread {
-    EVP_MD_CTX *md[PQI_OSSL_HASHES];
+    EVP_MD_CTX *md[PQI_OSSL_HASHES]; /* started, if not NULL */
     EVP_CIPHER_CTX *cipher[PQI_OSSL_AEADS];
 } pqi_ossl_thread;
 

@@ -3,6 +3,7 @@
 
 #include "base/rd.h"
 #include "base/wr.h"
+#include "session/prekey.h"
 
 const pqi_cspan pqi_ann_domain = {PQI_LIT("PQI4 ann")};
 
@@ -19,35 +20,45 @@ pqi_status pqi_ann_decode(pqi_cspan in, pqi_ann *out)
     a.epoch = rd_u32(&r);
     a.cert = rd_vec16(&r, 1, PQI_CERT_MAX);
     pqi_cspan proof = rd_vec16(&r, 0, UINT16_MAX);
-    pqi_cspan prekeys = rd_vec16(&r, 0, UINT16_MAX);
+    a.prekeys = rd_vec16(&r, 0, PQI_PREKEY_BLOCK_MAX);
     size_t body_len = in.len - r.left;
     a.sig = rd_vec16(&r, 0, PQI_SIG_MAX_SIG);
     if (rd_done(&r) != PQI_OK) {
         return PQI_ERR_DECODE;
     }
-    if ((flags & ~PQI_ANN_FLAGS) != 0) {
+    if ((flags & ~(PQI_ANN_SIGNED | PQI_ANN_PREKEYS)) != 0) {
         return PQI_ERR_UNSUPPORTED;
     }
-    /* INV-25: without a signature an announcement says nothing. */
-    if (flags != PQI_ANN_FLAGS || proof.len != 0 || prekeys.len != 0 || a.sig.len == 0 ||
-        a.epoch == 0) {
+    if (((flags & PQI_ANN_SIGNED) != 0) != (a.sig.len != 0) ||
+        ((flags & PQI_ANN_PREKEYS) != 0) != (a.prekeys.len != 0) || flags == PQI_ANN_PREKEYS ||
+        proof.len != 0 || a.epoch == 0) {
         return PQI_ERR_DECODE;
     }
+    a.flags = flags;
     a.body = (pqi_cspan){in.ptr, body_len};
     *out = a;
     return PQI_OK;
 }
 
-pqi_status pqi_ann_body(uint32_t epoch, pqi_cspan cert, pqi_span out, size_t *len)
+pqi_status pqi_ann_fits(pqi_cspan sig, uint32_t epoch, const pqi_cert *cert)
+{
+    if (cert->sig_alg != 0) {
+        return sig.len != 0 ? PQI_OK : PQI_ERR_AUTH;
+    }
+    return sig.len == 0 && epoch == cert->key_epoch ? PQI_OK : PQI_ERR_AUTH;
+}
+
+pqi_status pqi_ann_body(
+    uint8_t sign, uint32_t epoch, pqi_cspan cert, pqi_cspan prekeys, pqi_span out, size_t *len)
 {
     wr w = wr_of(out);
     wr_u8(&w, PQI_ANN_T);
-    wr_u8(&w, PQI_ANN_FLAGS);
+    wr_u8(&w, (uint8_t)(sign | (prekeys.len != 0 ? PQI_ANN_PREKEYS : 0u)));
     wr_u16(&w, 0);
     wr_u32(&w, epoch);
     wr_vec16(&w, cert);
     wr_u16(&w, 0);
-    wr_u16(&w, 0);
+    wr_vec16(&w, prekeys);
     return wr_done(&w, len);
 }
 

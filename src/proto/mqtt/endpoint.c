@@ -2,6 +2,7 @@
  * Life of an endpoint: open, announce, close. docs/spec/v1.md and docs/spec/state.md. */
 #include "proto/mqtt/announce.h"
 #include "proto/mqtt/endpoint_int.h"
+#include "proto/mqtt/endpoint_session.h"
 
 #include "base/mem.h"
 #include "base/wr.h"
@@ -54,6 +55,12 @@ const char *pqi_drop_name(pqi_drop d)
         [PQI_DROP_TABLE] = "table",
         [PQI_DROP_STATE] = "state",
         [PQI_DROP_POLICY] = "policy",
+        [PQI_DROP_SESSION] = "session",
+        [PQI_DROP_ORDER] = "order",
+        [PQI_DROP_PREKEY] = "prekey",
+        [PQI_DROP_RETAINED] = "retained",
+        [PQI_DROP_LATE] = "late",
+        [PQI_DROP_TIME] = "time",
     };
     return (uint32_t)d < PQI_DROP_COUNT_ ? names[d] : "unknown-reason";
 }
@@ -139,19 +146,19 @@ static pqi_status key_matches(pqi_endpoint *e, pqi_key key, pqi_cspan want)
     return n == want.len && pqi_ct_eq(work.ptr, want.ptr, n) ? PQI_OK : PQI_ERR_AUTH;
 }
 
-/* A K-only certificate cannot announce or seal v1 packets: it needs sessions. */
+/* A certificate without a signing key is fine: its holder opens v1 packets and seals none. */
 static pqi_status check_own_keys(pqi_endpoint *e)
 {
     const pqi_cert *c = &e->cert;
     if (pqi_algs_kem(e->cfg.algs, c->kem_alg) == NULL ||
-        pqi_algs_sig(e->cfg.algs, c->sig_alg) == NULL) {
+        (c->sig_alg != 0 && pqi_algs_sig(e->cfg.algs, c->sig_alg) == NULL)) {
         return PQI_ERR_UNSUPPORTED;
     }
     pqi_status st = key_matches(e, e->cfg.keys.kem, c->kem_pk);
     if (st == PQI_OK) {
         st = key_matches(e, e->cfg.keys.x25519, c->x25519_pk);
     }
-    return st == PQI_OK ? key_matches(e, e->cfg.keys.sig, c->sig_pk) : st;
+    return st == PQI_OK && c->sig_alg != 0 ? key_matches(e, e->cfg.keys.sig, c->sig_pk) : st;
 }
 
 static pqi_status load_identity(pqi_endpoint *e, const pqi_now *now)
@@ -248,10 +255,16 @@ pqi_status pqi_endpoint_open(pqi_endpoint *e, const pqi_endpoint_cfg *cfg, const
         st = pqi_ep_load(e, &changed);
     }
     if (st == PQI_OK) {
+        st = pqi_ep_prekeys_load(e, now);
+    }
+    if (st == PQI_OK) {
         st = wake_peers(e, now);
     }
     if (st == PQI_OK) {
         st = settle_epoch(e, changed);
+    }
+    if (st == PQI_OK) {
+        st = pqi_ep_sessions_open(e, now);
     }
     pqi_wipe(pqi_ep_work(e).ptr, pqi_ep_work(e).len);
     if (st != PQI_OK) {
@@ -263,6 +276,7 @@ pqi_status pqi_endpoint_open(pqi_endpoint *e, const pqi_endpoint_cfg *cfg, const
     pqi_bucket_fill(&e->global_sig, &e->cfg.limits.global_sig, now->mono_ms);
     pqi_bucket_fill(&e->announce, &e->cfg.limits.announce, now->mono_ms);
     pqi_bucket_fill(&e->control, &e->cfg.limits.announce, now->mono_ms);
+    memset(&e->pk, 0, sizeof e->pk); /* what a start costs is no work for others */
     e->open = 1;
     return PQI_OK;
 }
@@ -280,6 +294,26 @@ void pqi_endpoint_announce_topic(const pqi_endpoint *e, char out[PQI_TOPIC_MAX])
     out[n + id] = 0;
 }
 
+/* The signature over topic and body, and its length, behind the body. */
+static pqi_status sign_body(pqi_endpoint *e, const pqi_sig *sig, size_t body, pqi_span out)
+{
+    char topic[PQI_TOPIC_MAX];
+    pqi_endpoint_announce_topic(e, topic);
+    pqi_ann_signed s;
+    size_t topic_len = sizeof PQI_TOPIC_ANNOUNCE - 1u + e->cert.device_id.len;
+    pqi_ann_parts((pqi_cspan){(const uint8_t *)topic, topic_len}, (pqi_cspan){out.ptr, body}, &s);
+    size_t n = 0;
+    const pqi_pk_at at = {e->cfg.algs->classic, e->cfg.provider, &e->pk, {NULL, 0}};
+    const pqi_pk_to_sign what = {e->cfg.keys.sig, pqi_ann_domain, s.parts, PQI_ANN_PARTS};
+    pqi_status st = pqi_pk_key_sign(&at, &what, (pqi_span){out.ptr + body + 2u, sig->sig_len}, &n);
+    if (st != PQI_OK || n != sig->sig_len) {
+        return st != PQI_OK ? st : PQI_ERR_PROVIDER;
+    }
+    wr w = wr_of((pqi_span){out.ptr + body, 2});
+    wr_u16(&w, (uint16_t)n);
+    return wr_done(&w, &n);
+}
+
 pqi_status pqi_endpoint_announce(pqi_endpoint *e, pqi_span out, size_t *out_len)
 {
     if (e == NULL || out_len == NULL) {
@@ -290,31 +324,28 @@ pqi_status pqi_endpoint_announce(pqi_endpoint *e, pqi_span out, size_t *out_len)
         return PQI_ERR_STATE;
     }
     const pqi_sig *sig = pqi_algs_sig(e->cfg.algs, e->cert.sig_alg);
+    pqi_cspan block = {NULL, 0};
     size_t body = 0;
-    pqi_status st = pqi_ann_body(e->ann_epoch, e->cfg.cert, out, &body);
-    *out_len = body + 2u + sig->sig_len;
+    pqi_status st = pqi_ep_prekey_block(e, &block);
+    if (st != PQI_OK) {
+        return st;
+    }
+    st = sig != NULL ? pqi_ann_body(PQI_ANN_SIGNED, e->ann_epoch, e->cfg.cert, block, out, &body)
+                     : pqi_ann_body(0, e->cert.key_epoch, e->cfg.cert, block, out, &body);
+    *out_len = body + 2u + (sig != NULL ? sig->sig_len : 0u);
     if (st != PQI_OK || out.len < *out_len) {
         return PQI_ERR_SPACE;
     }
-    char topic[PQI_TOPIC_MAX];
-    pqi_endpoint_announce_topic(e, topic);
-    pqi_ann_signed s;
-    size_t topic_len = sizeof PQI_TOPIC_ANNOUNCE - 1u + e->cert.device_id.len;
-    pqi_ann_parts((pqi_cspan){(const uint8_t *)topic, topic_len}, (pqi_cspan){out.ptr, body}, &s);
-    size_t n = 0;
-    st = pqi_provider_sign(e->cfg.provider, e->cfg.keys.sig, pqi_ann_domain, s.parts, PQI_ANN_PARTS,
-        (pqi_span){out.ptr + body + 2u, sig->sig_len}, &n);
-    if (st == PQI_OK && n != sig->sig_len) {
-        st = PQI_ERR_PROVIDER;
+    if (sig == NULL) {
+        memset(out.ptr + body, 0, 2);
+        return PQI_OK;
     }
+    st = sign_body(e, sig, body, out);
     if (st != PQI_OK) {
         pqi_wipe(out.ptr, *out_len);
         *out_len = 0;
-        return st;
     }
-    wr w = wr_of((pqi_span){out.ptr + body, 2});
-    wr_u16(&w, (uint16_t)n);
-    return wr_done(&w, &n);
+    return st;
 }
 
 const pqi_peer *pqi_endpoint_peer(const pqi_endpoint *e, pqi_cspan id)
@@ -342,6 +373,8 @@ void pqi_endpoint_close(pqi_endpoint *e)
     }
     pqi_status st = pqi_ep_save_seq(e, PQI_EP_NO_PEER, 0, 0);
     (void)st; /* the marks on the medium are then those of a crash, which are safe */
+    pqi_ep_sessions_close(e);
+    pqi_ep_prekeys_close(e);
     pqi_wipe(e->cfg.peers, e->cfg.n_peers * sizeof e->cfg.peers[0]);
     pqi_wipe(e->cfg.scratch.ptr, pqi_endpoint_scratch_len(e->cfg.algs, NULL, e->cfg.n_peers));
     pqi_wipe(e, sizeof *e);

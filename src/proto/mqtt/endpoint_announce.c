@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Receiving announcements and revocation lists: docs/spec/v1.md section 7. */
 #include "proto/mqtt/announce.h"
-#include "proto/mqtt/endpoint_int.h"
+#include "proto/mqtt/endpoint_session.h"
 
 #include "base/mem.h"
 #include "ct/ct.h"
 #include "session/budget.h"
+#include "session/prekey.h"
 #include "session/replay.h"
 
 #include <pqi/wipe.h>
@@ -17,9 +18,10 @@ typedef struct arrival {
     pqi_cert cert;
     uint8_t hash[32], cert_hash[32];
     pqi_ann_signed signed_;
-    size_t at;           /* slot: the peer's, or a free one */
-    const pqi_peer *old; /* NULL: a newcomer */
-    bool cert_known;     /* the very certificate that was verified before */
+    pqi_prekey_block prekey; /* epoch 0: none */
+    size_t at;               /* slot: the peer's, or a free one */
+    const pqi_peer *old;     /* NULL: a newcomer */
+    bool cert_known;         /* the very certificate that was verified before */
 } arrival;
 
 static pqi_drop read_arrival(const pqi_endpoint *e, const pqi_inbound *in, arrival *v)
@@ -47,6 +49,10 @@ static pqi_drop check_epochs(const arrival *v)
         return PQI_DROP_NONE;
     }
     if (v->cert.key_epoch < old->key_epoch) {
+        return PQI_DROP_EPOCH;
+    }
+    if (v->cert.key_epoch == old->key_epoch && v->prekey.epoch != 0 &&
+        v->prekey.epoch < old->prekey.epoch) {
         return PQI_DROP_EPOCH;
     }
     if (v->cert.key_epoch == old->key_epoch &&
@@ -79,6 +85,13 @@ static pqi_drop check_claims(const pqi_endpoint *e, arrival *v)
     if (v->cert.device_id.len != v->id.len ||
         !pqi_ct_eq(v->cert.device_id.ptr, v->id.ptr, v->id.len)) {
         return PQI_DROP_MISMATCH; /* INV-26, INV-27 */
+    }
+    if (pqi_ann_fits(v->ann.sig, v->ann.epoch, &v->cert) != PQI_OK) {
+        return PQI_DROP_SIGNATURE; /* INV-25 */
+    }
+    if (v->ann.prekeys.len != 0 &&
+        pqi_prekey_read(v->ann.prekeys, v->cert.kem_pk.len, &v->prekey) != PQI_OK) {
+        return PQI_DROP_DECODE;
     }
     if (pqi_cert_policy(a, &v->cert, &e->cfg.policy) != PQI_OK) {
         return PQI_DROP_POLICY;
@@ -130,6 +143,7 @@ static pqi_drop verify(pqi_endpoint *e, const arrival *v, const pqi_now *now)
 {
     const pqi_algs *a = e->cfg.algs;
     pqi_span tmp = pqi_ep_work(e);
+    pqi_pk_note(&e->pk, PQI_PK_VERIFY, v->cert_known ? 0 : 1);
     pqi_status st = v->cert_known ? pqi_cert_window(&v->cert, now)
                                   : pqi_cert_verify(a, &v->cert, &e->manifest, now, tmp);
     if (st == PQI_ERR_POLICY) {
@@ -138,12 +152,17 @@ static pqi_drop verify(pqi_endpoint *e, const arrival *v, const pqi_now *now)
     if (st != PQI_OK) {
         return st == PQI_ERR_AUTH || st == PQI_ERR_UNSUPPORTED ? PQI_DROP_CERT : PQI_DROP_STATE;
     }
+    if (v->cert.sig_alg == 0) {
+        return PQI_DROP_NONE; /* it says no more than the certificate, which the issuer signed */
+    }
     const pqi_sig *sig = pqi_algs_sig(a, v->cert.sig_alg);
     if (sig == NULL) {
-        return PQI_DROP_SIGNATURE; /* INV-25: a certificate without a signature key cannot sign */
+        return PQI_DROP_SUITE;
     }
-    st = pqi_sig_verify(
-        sig, v->cert.sig_pk, pqi_ann_domain, v->signed_.parts, PQI_ANN_PARTS, v->ann.sig, tmp);
+    const pqi_pk_at at = {a->classic, e->cfg.provider, &e->pk, tmp};
+    const pqi_pk_signed what = {
+        sig, v->cert.sig_pk, pqi_ann_domain, v->signed_.parts, PQI_ANN_PARTS, v->ann.sig};
+    st = pqi_pk_verify(&at, &what);
     if (st == PQI_ERR_AUTH) {
         return PQI_DROP_SIGNATURE;
     }
@@ -165,6 +184,10 @@ static pqi_drop build(pqi_endpoint *e, const arrival *v, const pqi_now *now, pqi
     pqi_status st = pqi_ep_from_cert(e, &v->cert, v->cert_hash, p);
     if (st != PQI_OK) {
         return PQI_DROP_SUITE;
+    }
+    memset(p->cert384, 0, sizeof p->cert384);
+    if (pqi_ep_prekey_learn(e, &v->cert, v->ann.prekeys, p) != PQI_OK) {
+        return PQI_DROP_STATE;
     }
     if (!same_key) {
         p->recv_stored = 0;
@@ -191,8 +214,13 @@ static pqi_drop accept(pqi_endpoint *e, const arrival *v, const pqi_now *now)
         d = pqi_ep_save_peers(e, &change) == PQI_OK ? PQI_DROP_NONE : PQI_DROP_STATE;
     }
     if (d == PQI_DROP_NONE) {
+        if (!v->cert_known) {
+            pqi_ep_session_end(e, v->at); /* its handshakes name the certificate that it had */
+        }
         e->cfg.peers[v->at] = *p;
         pqi_ep_index(e);
+        pqi_ep_session_cert(e, v->at, v->ann.cert);
+        pqi_ep_session_mark(e, v->at);
     }
     pqi_wipe(p, sizeof *p);
     return d;
@@ -208,6 +236,7 @@ static pqi_drop judge(
     }
     if (v->old != NULL && pqi_ct_eq(v->hash, v->old->ann_hash, sizeof v->hash)) {
         *again = true;
+        pqi_ep_session_cert(e, v->at, v->ann.cert);
         return PQI_DROP_NONE;
     }
     d = check_claims(e, v);
@@ -308,6 +337,7 @@ static pqi_drop take_list(
     if (!pqi_bucket_take(&e->control, &e->cfg.limits.announce, now->mono_ms)) {
         return PQI_DROP_BUDGET;
     }
+    pqi_pk_note(&e->pk, PQI_PK_VERIFY, 1);
     st = pqi_revocations_verify(e->cfg.algs, r, &e->manifest, pqi_ep_work(e));
     if (st != PQI_OK) {
         return st == PQI_ERR_AUTH || st == PQI_ERR_UNSUPPORTED ? PQI_DROP_SIGNATURE

@@ -6,6 +6,8 @@
 #ifndef PQI_PROTO_MQTT_ENDPOINT_INT_H
 #define PQI_PROTO_MQTT_ENDPOINT_INT_H
 
+#include "session/pk.h"
+
 #include <pqi/endpoint.h>
 #include <stdbool.h>
 
@@ -26,7 +28,7 @@ size_t pqi_ep_free_slot(const pqi_endpoint *e);
 PQI_MUST_CHECK pqi_status pqi_ep_from_cert(
     const pqi_endpoint *e, const pqi_cert *c, const uint8_t cert_hash[32], pqi_peer *out);
 /* Both gate keys. */
-PQI_MUST_CHECK pqi_status pqi_ep_gate_keys(const pqi_endpoint *e, pqi_peer *p);
+PQI_MUST_CHECK pqi_status pqi_ep_gate_keys(pqi_endpoint *e, pqi_peer *p);
 bool pqi_ep_is_revoked(const pqi_endpoint *e, uint32_t roster_index, uint32_t key_epoch);
 /* Marks peers and ourselves after the list changed. */
 void pqi_ep_apply_revocations(pqi_endpoint *e);
@@ -47,6 +49,13 @@ typedef struct pqi_ep_change {
     const pqi_revocations *revocations; /* new list, or NULL */
 } pqi_ep_change;
 
+/* The work area as two halves: the record, and the store's buffer around it. */
+void pqi_ep_halves(const pqi_endpoint *e, pqi_span *plain, pqi_span *buf);
+PQI_MUST_CHECK pqi_status pqi_ep_open_store(
+    pqi_endpoint *e, pqi_store *s, const char *name, uint32_t slot, size_t *len);
+/* Before a save: heals a store that closed itself. */
+PQI_MUST_CHECK pqi_status pqi_ep_reopen(
+    pqi_endpoint *e, pqi_store *s, const char *name, uint32_t slot);
 size_t pqi_ep_peers_record_max(const pqi_algs *a, size_t n_peers);
 size_t pqi_ep_seq_record_max(size_t n_peers);
 /* Loads both records into *e. *own_changed: the certificate is not the one announced last. */
@@ -55,6 +64,30 @@ PQI_MUST_CHECK pqi_status pqi_ep_save_peers(pqi_endpoint *e, const pqi_ep_change
 /* Stores the marks of all peers with those of slot `at` replaced (PQI_EP_NO_PEER: of none). */
 PQI_MUST_CHECK pqi_status pqi_ep_save_seq(
     pqi_endpoint *e, size_t at, uint64_t send_ceiling, uint64_t recv_stored);
+
+/* ---- endpoint_prekey.c ------------------------------------------------------------------------- */
+
+PQI_MUST_CHECK pqi_status pqi_ep_prekeys_load(pqi_endpoint *e, const pqi_now *now);
+/* Stores the exact ages. */
+void pqi_ep_prekeys_close(pqi_endpoint *e);
+/* The live prekey of that id, or NULL. No cryptography. */
+const pqi_own_prekey *pqi_ep_prekey_find(
+    const pqi_endpoint *e, const pqi_now *now, const uint8_t id[PQI_KID_LEN]);
+/* Its handles, and its public keys in the candidate's room. */
+typedef struct pqi_ep_pair {
+    pqi_key kem, x25519;
+    pqi_box_peer to;
+} pqi_ep_pair;
+PQI_MUST_CHECK pqi_status pqi_ep_prekey_pair(
+    pqi_endpoint *e, const pqi_own_prekey *k, pqi_ep_pair *out);
+/* The block to announce, in the work area; empty: none. */
+PQI_MUST_CHECK pqi_status pqi_ep_prekey_block(pqi_endpoint *e, pqi_cspan *out);
+/* Takes a peer's block, which was read, into p. */
+PQI_MUST_CHECK pqi_status pqi_ep_prekey_learn(
+    const pqi_endpoint *e, const pqi_cert *c, pqi_cspan block, pqi_peer *p);
+
+/* Is the topic PQI_TOPIC_MAILBOX, that id, / and a slot name? */
+bool pqi_ep_is_mailbox(pqi_cspan topic, pqi_cspan id);
 
 /* ---- scratch ----------------------------------------------------------------------------------- */
 

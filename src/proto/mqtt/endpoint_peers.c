@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The peer table: fixed array, two open-addressing indexes over it, no eviction. */
-#include "proto/mqtt/endpoint_int.h"
+#include "proto/mqtt/endpoint_session.h"
 
 #include "base/mem.h"
 #include "ct/ct.h"
+#include "ident/ident.h"
 
 /* Slots of one index: a power of two, at most half full. */
 static size_t index_slots(size_t n_peers)
@@ -123,9 +124,10 @@ pqi_status pqi_ep_from_cert(
 {
     const pqi_kem *kem = pqi_algs_kem(e->cfg.algs, c->kem_alg);
     const pqi_sig *sig = pqi_algs_sig(e->cfg.algs, c->sig_alg);
-    if (kem == NULL || sig == NULL || c->kem_pk.len != kem->pk_len ||
-        c->sig_pk.len != sig->pk_len || kem->pk_len > sizeof out->kem_pk ||
-        sig->pk_len > sizeof out->sig_pk || c->x25519_pk.len != PQI_X25519_LEN ||
+    size_t sig_len = sig != NULL ? sig->pk_len : 0;
+    if (kem == NULL || (sig == NULL) != (c->sig_alg == 0) || c->kem_pk.len != kem->pk_len ||
+        c->sig_pk.len != sig_len || kem->pk_len > sizeof out->kem_pk ||
+        sig_len > sizeof out->sig_pk || c->x25519_pk.len != PQI_X25519_LEN ||
         c->device_id.len == 0 || c->device_id.len > PQI_ID_MAX) {
         return PQI_ERR_UNSUPPORTED;
     }
@@ -141,7 +143,9 @@ pqi_status pqi_ep_from_cert(
     memset(out->kem_pk, 0, sizeof out->kem_pk);
     memset(out->sig_pk, 0, sizeof out->sig_pk);
     memcpy(out->kem_pk, c->kem_pk.ptr, c->kem_pk.len);
-    memcpy(out->sig_pk, c->sig_pk.ptr, c->sig_pk.len);
+    if (sig_len != 0) {
+        memcpy(out->sig_pk, c->sig_pk.ptr, sig_len);
+    }
     memcpy(out->x25519_pk, c->x25519_pk.ptr, PQI_X25519_LEN);
     out->suites = c->suites;
     out->roles = c->roles;
@@ -155,12 +159,13 @@ pqi_status pqi_ep_from_cert(
     return PQI_OK;
 }
 
-pqi_status pqi_ep_gate_keys(const pqi_endpoint *e, pqi_peer *p)
+pqi_status pqi_ep_gate_keys(pqi_endpoint *e, pqi_peer *p)
 {
     const pqi_gate_end own = {e->cert.device_id, e->cert.key_epoch};
     const pqi_gate_end peer = {{(const uint8_t *)p->id, p->id_len}, p->key_epoch};
     const pqi_algs *a = e->cfg.algs;
     pqi_provider *prov = e->cfg.provider;
+    pqi_pk_note(&e->pk, PQI_PK_KEY_DH, 2);
     pqi_status st =
         pqi_v1_gate_key(a, prov, e->cfg.keys.x25519, p->x25519_pk, &peer, &own, p->gk_in);
     if (st == PQI_OK) {
@@ -191,18 +196,22 @@ void pqi_ep_apply_revocations(pqi_endpoint *e)
         bool was = p->revoked != 0;
         p->revoked = pqi_ep_is_revoked(e, p->roster_index, p->key_epoch);
         if (p->revoked) {
-            p->ready = 0; /* INV-42 */
+            p->ready = 0;             /* INV-42 */
+            pqi_ep_session_end(e, i); /* INV-58 */
         } else if (was && pqi_ct_is_zero_mask(p->cert_hash, sizeof p->cert_hash) == 0) {
             p->ready = 1; /* a newer list took it back: its keys were verified and are still here */
         }
     }
     e->self_revoked = pqi_ep_is_revoked(e, e->cert.roster_index, e->cert.key_epoch);
+    for (size_t i = 0; e->self_revoked && i < e->cfg.n_peers; i++) {
+        pqi_ep_session_end(e, i);
+    }
 }
 
 bool pqi_ep_policy_ok(const pqi_endpoint *e, const pqi_peer *p)
 {
     return pqi_policy_kem(&e->cfg.policy, p->kem) == PQI_OK &&
-           pqi_policy_sig(&e->cfg.policy, p->sig) == PQI_OK;
+           (p->sig == NULL || pqi_policy_sig(&e->cfg.policy, p->sig) == PQI_OK);
 }
 
 /* The window check reads these four fields of a certificate and nothing else. */
@@ -224,16 +233,16 @@ pqi_status pqi_ep_may_publish(const pqi_peer *p, pqi_cspan topic, uint8_t *class
             p->scopes[i].rights, p->scopes[i].cls};
     }
     /* A packet does not say its class: the topic is the sender's if any class is. */
-    *classes = 0;
-    for (unsigned c = PQI_CLASS_L; c <= PQI_CLASS_S; c++) {
-        pqi_status st = pqi_scope_check(s, n, topic, PQI_RIGHT_PUB, (pqi_class)c);
-        if (st == PQI_OK) {
-            *classes |= (uint8_t)(1u << c);
-        } else if (st != PQI_ERR_POLICY) {
-            return st;
-        }
-    }
-    return *classes != 0 ? PQI_OK : PQI_ERR_POLICY;
+    return pqi_ident_scope_classes(s, n, topic, PQI_RIGHT_PUB, classes);
+}
+
+bool pqi_ep_is_mailbox(pqi_cspan topic, pqi_cspan id)
+{
+    static const pqi_cspan prefix = {PQI_LIT(PQI_TOPIC_MAILBOX)};
+    size_t head = prefix.len + id.len;
+    return pqi_ep_has_prefix(topic, prefix) && topic.len > head + 1u &&
+           pqi_ct_eq(topic.ptr + prefix.len, id.ptr, id.len) && topic.ptr[head] == '/' &&
+           pqi_id_check((pqi_cspan){topic.ptr + head + 1u, topic.len - head - 1u}) == PQI_OK;
 }
 
 bool pqi_ep_has_prefix(pqi_cspan topic, pqi_cspan prefix)

@@ -11,17 +11,19 @@
 
 #include <pqi/wipe.h>
 
-#define RECORD_VERSION 1u
-#define PEERS_NAME     "peers"
-#define SEQ_NAME       "seq"
-#define SEQ_ENTRY      (PQI_KEY_ID_LEN + 8u + 8u)
-#define REVOKED_ENTRY  9u
-#define PEERS_HEAD     (1u + 32u + 32u + 8u + 4u + 4u)
-#define SCOPE_MAX      (2u + PQI_PREFIX_MAX + 2u)
-/* Everything of a peer but its KEM and signature key. */
+#define PEERS_VERSION 2u /* 1: without prekeys */
+#define SEQ_VERSION   1u
+#define PEERS_NAME    "peers"
+#define SEQ_NAME      "seq"
+#define SEQ_ENTRY     (PQI_KEY_ID_LEN + 8u + 8u)
+#define REVOKED_ENTRY 9u
+#define PEERS_HEAD    (1u + 32u + 32u + 8u + 4u + 4u)
+#define SCOPE_MAX     (2u + PQI_PREFIX_MAX + 2u)
+/* Everything of a peer but its KEM keys and signature key. */
 #define PEER_FIXED                                                                                 \
     (2u + PQI_ID_MAX + PQI_KEY_ID_LEN + 3u * 4u + 2u * 32u + 2u + 6u + 2u + 2u + PQI_X25519_LEN +  \
-        5u * 4u + 2u * 8u + 1u + PQI_SCOPES_MAX * SCOPE_MAX + 2u * 8u)
+        5u * 4u + 2u * 8u + 1u + PQI_SCOPES_MAX * SCOPE_MAX + 2u * 8u + PREKEY_FIXED)
+#define PREKEY_FIXED (4u + 8u + PQI_KID_LEN + 2u + PQI_X25519_LEN)
 
 size_t pqi_ep_peers_record_max(const pqi_algs *a, size_t n_peers)
 {
@@ -33,7 +35,7 @@ size_t pqi_ep_peers_record_max(const pqi_algs *a, size_t n_peers)
     for (size_t i = 0; i < a->n_sigs; i++) {
         sig = a->sigs[i]->pk_len > sig ? a->sigs[i]->pk_len : sig;
     }
-    return PEERS_HEAD + PQI_REVOKED_MAX * REVOKED_ENTRY + n_peers * (PEER_FIXED + kem + sig);
+    return PEERS_HEAD + PQI_REVOKED_MAX * REVOKED_ENTRY + n_peers * (PEER_FIXED + 2u * kem + sig);
 }
 
 size_t pqi_ep_seq_record_max(size_t n_peers)
@@ -41,8 +43,7 @@ size_t pqi_ep_seq_record_max(size_t n_peers)
     return 1u + 4u + n_peers * SEQ_ENTRY;
 }
 
-/* The work area as two halves: the record, and the store's buffer around it. */
-static void halves(const pqi_endpoint *e, pqi_span *plain, pqi_span *buf)
+void pqi_ep_halves(const pqi_endpoint *e, pqi_span *plain, pqi_span *buf)
 {
     pqi_span work = pqi_ep_work(e);
     size_t half = (work.len - PQI_STORE_OVERHEAD) / 2u;
@@ -50,32 +51,32 @@ static void halves(const pqi_endpoint *e, pqi_span *plain, pqi_span *buf)
     *buf = (pqi_span){work.ptr + half, half + PQI_STORE_OVERHEAD};
 }
 
-static pqi_status open_store(
+pqi_status pqi_ep_open_store(
     pqi_endpoint *e, pqi_store *s, const char *name, uint32_t slot, size_t *len)
 {
     pqi_span plain, buf;
-    halves(e, &plain, &buf);
+    pqi_ep_halves(e, &plain, &buf);
     return pqi_store_open(s, e->cfg.provider, e->cfg.nvm, name, slot, buf, plain, len);
 }
 
 /* A store that closed itself after a failed write is opened again first: that heals a half-done
  * save, and refuses when the medium went back meanwhile. What it holds is the state in memory or
  * one change more that was never acted upon; the new record replaces both. */
-static pqi_status reopen(pqi_endpoint *e, pqi_store *s, const char *name, uint32_t slot)
+pqi_status pqi_ep_reopen(pqi_endpoint *e, pqi_store *s, const char *name, uint32_t slot)
 {
     if (s->open) {
         return PQI_OK;
     }
     size_t len = 0;
-    pqi_status st = open_store(e, s, name, slot, &len);
+    pqi_status st = pqi_ep_open_store(e, s, name, slot, &len);
     pqi_wipe(pqi_ep_work(e).ptr, len);
     return st == PQI_ERR_MISSING ? PQI_OK : st;
 }
 
-/* docs/spec/objects.md, alg16: 0 is no algorithm and announces a long id. */
+/* docs/spec/objects.md, alg16: 0 is no algorithm and announces a long id. A long 0 is no key at all. */
 static void put_sig_id(wr *w, int32_t id)
 {
-    if (id >= INT16_MIN && id <= INT16_MAX) {
+    if (id != 0 && id >= INT16_MIN && id <= INT16_MAX) {
         wr_u16(w, (uint16_t)id);
     } else {
         wr_u16(w, 0);
@@ -99,9 +100,9 @@ static void put_peer(wr *w, const pqi_peer *p)
     wr_bytes(w, (pqi_cspan){p->ann_hash, 32});
     wr_bytes(w, (pqi_cspan){p->cert_hash, 32});
     wr_u16(w, p->kem->id);
-    put_sig_id(w, p->sig->id);
+    put_sig_id(w, p->sig != NULL ? p->sig->id : 0);
     wr_vec16(w, (pqi_cspan){p->kem_pk, p->kem->pk_len});
-    wr_vec16(w, (pqi_cspan){p->sig_pk, p->sig->pk_len});
+    wr_vec16(w, (pqi_cspan){p->sig_pk, p->sig != NULL ? p->sig->pk_len : 0});
     wr_bytes(w, (pqi_cspan){p->x25519_pk, PQI_X25519_LEN});
     wr_u32(w, p->suites);
     wr_u32(w, p->roles);
@@ -118,6 +119,13 @@ static void put_peer(wr *w, const pqi_peer *p)
     }
     wr_u64(w, p->send_ceiling);
     wr_u64(w, p->recv_stored);
+    wr_u32(w, p->prekey.epoch);
+    if (p->prekey.epoch != 0) {
+        wr_u64(w, p->prekey.until);
+        wr_bytes(w, (pqi_cspan){p->prekey.id, PQI_KID_LEN});
+        wr_vec16(w, (pqi_cspan){p->prekey.kem_pk, p->kem->pk_len});
+        wr_bytes(w, (pqi_cspan){p->prekey.x25519_pk, PQI_X25519_LEN});
+    }
 }
 
 static void get_exact(rd *r, uint8_t *out, size_t n)
@@ -155,7 +163,18 @@ static void get_scopes(rd *r, pqi_peer *p)
     }
 }
 
-static void get_peer(rd *r, const pqi_algs *a, pqi_peer *p)
+static void get_prekey(rd *r, pqi_peer *p)
+{
+    p->prekey.epoch = rd_u32(r);
+    if (p->prekey.epoch != 0) {
+        p->prekey.until = rd_u64(r);
+        get_exact(r, p->prekey.id, PQI_KID_LEN);
+        get_key(r, p->prekey.kem_pk, p->kem->pk_len);
+        get_exact(r, p->prekey.x25519_pk, PQI_X25519_LEN);
+    }
+}
+
+static void get_peer(rd *r, const pqi_algs *a, uint8_t version, pqi_peer *p)
 {
     memset(p, 0, sizeof *p);
     pqi_cspan id = rd_vec16(r, 1, PQI_ID_MAX);
@@ -170,13 +189,15 @@ static void get_peer(rd *r, const pqi_algs *a, pqi_peer *p)
     get_exact(r, p->ann_hash, 32);
     get_exact(r, p->cert_hash, 32);
     p->kem = pqi_algs_kem(a, rd_u16(r));
-    p->sig = pqi_algs_sig(a, get_sig_id(r));
-    if (p->kem == NULL || p->sig == NULL) { /* this build has fewer algorithms than the last one */
+    int32_t sig_id = get_sig_id(r); /* 0: a peer that does not sign */
+    p->sig = sig_id != 0 ? pqi_algs_sig(a, sig_id) : NULL;
+    if (p->kem == NULL ||
+        (sig_id != 0 && p->sig == NULL)) { /* this build has fewer algorithms than the last one */
         rd_fail(r);
         return;
     }
     get_key(r, p->kem_pk, p->kem->pk_len);
-    get_key(r, p->sig_pk, p->sig->pk_len);
+    get_key(r, p->sig_pk, p->sig != NULL ? p->sig->pk_len : 0);
     get_exact(r, p->x25519_pk, PQI_X25519_LEN);
     p->suites = rd_u32(r);
     p->roles = rd_u32(r);
@@ -188,6 +209,9 @@ static void get_peer(rd *r, const pqi_algs *a, pqi_peer *p)
     get_scopes(r, p);
     p->send_ceiling = rd_u64(r);
     p->recv_stored = rd_u64(r);
+    if (version >= 2) {
+        get_prekey(r, p);
+    }
     p->used = r->bad ? 0 : 1;
 }
 
@@ -206,18 +230,18 @@ static void put_revocations(wr *w, const pqi_endpoint *e, const pqi_revocations 
 
 pqi_status pqi_ep_save_peers(pqi_endpoint *e, const pqi_ep_change *c)
 {
-    pqi_status st = reopen(e, &e->peers_store, PEERS_NAME, PQI_SLOT_PEERS);
+    pqi_status st = pqi_ep_reopen(e, &e->peers_store, PEERS_NAME, PQI_SLOT_PEERS);
     if (st != PQI_OK) {
         return st;
     }
     pqi_span plain, buf;
-    halves(e, &plain, &buf);
+    pqi_ep_halves(e, &plain, &buf);
     uint32_t n = 0;
     for (size_t i = 0; i < e->cfg.n_peers; i++) {
         n += (e->cfg.peers[i].used || (c->peer != NULL && i == c->at)) ? 1u : 0u;
     }
     wr w = wr_of(plain);
-    wr_u8(&w, RECORD_VERSION);
+    wr_u8(&w, PEERS_VERSION);
     wr_bytes(&w, (pqi_cspan){e->manifest.hash, 32});
     wr_bytes(&w, (pqi_cspan){e->own_hash, 32});
     put_revocations(&w, e, c->revocations);
@@ -238,18 +262,18 @@ pqi_status pqi_ep_save_peers(pqi_endpoint *e, const pqi_ep_change *c)
 
 pqi_status pqi_ep_save_seq(pqi_endpoint *e, size_t at, uint64_t send_ceiling, uint64_t recv_stored)
 {
-    pqi_status st = reopen(e, &e->seq_store, SEQ_NAME, PQI_SLOT_SEQ);
+    pqi_status st = pqi_ep_reopen(e, &e->seq_store, SEQ_NAME, PQI_SLOT_SEQ);
     if (st != PQI_OK) {
         return st;
     }
     pqi_span plain, buf;
-    halves(e, &plain, &buf);
+    pqi_ep_halves(e, &plain, &buf);
     wr w = wr_of(plain);
     uint32_t n = 0;
     for (size_t i = 0; i < e->cfg.n_peers; i++) {
         n += e->cfg.peers[i].used ? 1u : 0u;
     }
-    wr_u8(&w, RECORD_VERSION);
+    wr_u8(&w, SEQ_VERSION);
     wr_u32(&w, n);
     for (size_t i = 0; i < e->cfg.n_peers; i++) {
         const pqi_peer *p = &e->cfg.peers[i];
@@ -300,7 +324,10 @@ static pqi_status read_peers(pqi_endpoint *e, pqi_cspan in, bool *own_changed)
     rd r = rd_of(in);
     uint8_t hash[32] = {0};
     uint8_t own[32] = {0};
-    rd_expect(&r, 1, RECORD_VERSION);
+    uint8_t version = rd_u8(&r);
+    if (version == 0 || version > PEERS_VERSION) {
+        return PQI_ERR_STORAGE;
+    }
     get_exact(&r, hash, sizeof hash);
     get_exact(&r, own, sizeof own);
     get_revocations(&r, e);
@@ -309,7 +336,7 @@ static pqi_status read_peers(pqi_endpoint *e, pqi_cspan in, bool *own_changed)
         return r.bad ? PQI_ERR_STORAGE : PQI_ERR_SPACE;
     }
     for (uint32_t i = 0; i < n && !r.bad; i++) {
-        get_peer(&r, e->cfg.algs, &e->cfg.peers[i]);
+        get_peer(&r, e->cfg.algs, version, &e->cfg.peers[i]);
     }
     if (rd_done(&r) != PQI_OK) {
         return PQI_ERR_STORAGE;
@@ -326,7 +353,7 @@ static pqi_status read_peers(pqi_endpoint *e, pqi_cspan in, bool *own_changed)
 static pqi_status read_seq(pqi_endpoint *e, pqi_cspan in)
 {
     rd r = rd_of(in);
-    rd_expect(&r, 1, RECORD_VERSION);
+    rd_expect(&r, 1, SEQ_VERSION);
     uint32_t n = rd_u32(&r);
     for (uint32_t i = 0; i < n && !r.bad; i++) {
         uint8_t key_id[PQI_KEY_ID_LEN] = {0};
@@ -347,7 +374,7 @@ pqi_status pqi_ep_load(pqi_endpoint *e, bool *own_changed)
 {
     size_t len = 0;
     *own_changed = true;
-    pqi_status st = open_store(e, &e->peers_store, PEERS_NAME, PQI_SLOT_PEERS, &len);
+    pqi_status st = pqi_ep_open_store(e, &e->peers_store, PEERS_NAME, PQI_SLOT_PEERS, &len);
     if (st == PQI_OK) {
         st = read_peers(e, (pqi_cspan){pqi_ep_work(e).ptr, len}, own_changed);
     }
@@ -355,7 +382,7 @@ pqi_status pqi_ep_load(pqi_endpoint *e, bool *own_changed)
         return st;
     }
     pqi_ep_index(e);
-    st = open_store(e, &e->seq_store, SEQ_NAME, PQI_SLOT_SEQ, &len);
+    st = pqi_ep_open_store(e, &e->seq_store, SEQ_NAME, PQI_SLOT_SEQ, &len);
     if (st == PQI_OK) {
         st = read_seq(e, (pqi_cspan){pqi_ep_work(e).ptr, len});
     }

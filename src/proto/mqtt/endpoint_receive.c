@@ -2,11 +2,12 @@
  * Receiving: dispatch, and v1 packets in the order of docs/spec/v1.md section 4. Each check costs at
  * most as much as the next one; nothing is changed before all have passed, buckets and counters
  * aside. */
-#include "proto/mqtt/endpoint_int.h"
+#include "proto/mqtt/endpoint_session.h"
 
 #include "base/mem.h"
 #include "ct/ct.h"
 #include "session/budget.h"
+#include "session/expiry.h"
 #include "session/replay.h"
 
 #include <pqi/wipe.h>
@@ -24,14 +25,31 @@ void pqi_ep_name(pqi_event *ev, const pqi_peer *p)
     ev->key_epoch = p->key_epoch;
 }
 
+/* A packet on its way through the checks. */
+typedef struct arrival {
+    pqi_v1_packet k;
+    const pqi_own_prekey *prekey; /* NULL: our static keys */
+    pqi_v1_ends ends;
+    uint8_t classes;
+} arrival;
+
 /* Steps 2 and 3: the bytes, and that they are for us in a suite of ours. */
-static pqi_drop split(const pqi_endpoint *e, pqi_cspan in, pqi_v1_packet *k)
+static pqi_drop split(
+    const pqi_endpoint *e, const pqi_now *now, pqi_cspan in, bool mailbox, arrival *v)
 {
+    pqi_v1_packet *k = &v->k;
     pqi_status st = pqi_v1_parse(e->cfg.algs, in, k);
     if (st != PQI_OK) {
         return st == PQI_ERR_UNSUPPORTED ? PQI_DROP_SUITE : PQI_DROP_DECODE;
     }
-    if (!pqi_ct_eq(k->kid_r, e->cert.key_id, PQI_KID_LEN)) {
+    if (k->type == PQI_V1_T_PREKEY) {
+        v->prekey = pqi_ep_prekey_find(e, now, k->kid_r);
+        if (v->prekey == NULL) {
+            return PQI_DROP_PREKEY;
+        }
+    } else if (mailbox) {
+        return PQI_DROP_PREKEY; /* what lies at the broker for months is not for static keys */
+    } else if (!pqi_ct_eq(k->kid_r, e->cert.key_id, PQI_KID_LEN)) {
         return PQI_DROP_NOT_FOR_US;
     }
     if ((k->suite->bitmap & e->cert.suites) == 0 || k->suite->kem->id != e->cert.kem_alg) {
@@ -49,6 +67,9 @@ static pqi_drop admit(const pqi_endpoint *e, const pqi_peer *p, const pqi_v1_pac
     }
     if (!p->ready) {
         return PQI_DROP_UNKNOWN;
+    }
+    if (p->sig == NULL) {
+        return PQI_DROP_SIGNATURE; /* certified without a signing key: no v1 packet is its own */
     }
     if (pqi_ep_window_ok(p, now) != PQI_OK) {
         return PQI_DROP_EXPIRED;
@@ -99,11 +120,15 @@ static bool leaps(const pqi_peer *p, uint64_t seq)
     return seq > p->recv_stored && seq - p->window.high > PQI_HIGH_RESERVE;
 }
 
-/* Steps 8 to 11: gate, budgets, signature, box. */
-static pqi_drop authenticate(pqi_endpoint *e, pqi_peer *p, const pqi_v1_packet *k,
-    const pqi_now *now, const pqi_v1_ends *ends, pqi_span plain)
+/* Steps 8 to 11: gate, budgets, signature, box. The public keys of a prekey are made from its seed in some
+ * providers, so they are not asked for before the gate. */
+static pqi_drop authenticate(
+    pqi_endpoint *e, pqi_peer *p, const pqi_now *now, arrival *v, pqi_span plain)
 {
     const pqi_algs *a = e->cfg.algs;
+    const pqi_v1_packet *k = &v->k;
+    pqi_v1_ends *ends = &v->ends;
+    pqi_ep_pair own = {e->cfg.keys.kem, e->cfg.keys.x25519, ends->to};
     pqi_drop d = blame(pqi_v1_check_gate(a, k, ends), PQI_DROP_GATE);
     if (d != PQI_DROP_NONE) {
         return d;
@@ -111,12 +136,18 @@ static pqi_drop authenticate(pqi_endpoint *e, pqi_peer *p, const pqi_v1_packet *
     if (!charge(e, p, now)) {
         return PQI_DROP_BUDGET;
     }
+    if (v->prekey != NULL && pqi_ep_prekey_pair(e, v->prekey, &own) != PQI_OK) {
+        return PQI_DROP_STATE;
+    }
+    ends->to = own.to;
     const pqi_cspan pk = {p->sig_pk, p->sig->pk_len};
+    pqi_pk_note(&e->pk, PQI_PK_VERIFY, 1);
     d = blame(pqi_v1_check_sig(a, k, ends, p->sig, pk, pqi_ep_work(e)), PQI_DROP_SIGNATURE);
     if (d == PQI_DROP_NONE) {
+        pqi_pk_note(&e->pk, PQI_PK_KEY_DECAPS, 1);
+        pqi_pk_note(&e->pk, PQI_PK_KEY_DH, 1);
         d = blame(
-            pqi_v1_open(a, e->cfg.provider, e->cfg.keys.kem, e->cfg.keys.x25519, k, ends, plain),
-            PQI_DROP_SEALED);
+            pqi_v1_open(a, e->cfg.provider, own.kem, own.x25519, k, ends, plain), PQI_DROP_SEALED);
     }
     if (d == PQI_DROP_NONE && !leaps(p, k->seq)) {
         pqi_bucket_refund(&p->sig_bucket, &e->cfg.limits.peer_sig);
@@ -141,35 +172,76 @@ static pqi_drop commit(pqi_endpoint *e, size_t at, uint64_t seq)
     return st == PQI_OK ? PQI_DROP_NONE : PQI_DROP_REPLAY;
 }
 
+/* Step 14: what an authentic message says about its own class and time. Its number is used up whatever comes
+ * of it: a message that was refused once is not carried out at its next delivery. */
+static pqi_drop unwrap(const arrival *v, const pqi_now *now, pqi_cspan plain, pqi_event *ev)
+{
+    pqi_v1_inner inner;
+    if (pqi_v1_read_inner(&v->k, plain, &inner) != PQI_OK) {
+        return PQI_DROP_DECODE;
+    }
+    unsigned classes = v->classes;
+    if (inner.not_after.kind != 0) {
+        classes &= 1u << inner.cls;
+    }
+    if (classes == 0) {
+        return PQI_DROP_SCOPE;
+    }
+    const pqi_expiry_clock clock = {.unix_s = now->unix_s, .control_epoch = now->control_epoch};
+    pqi_expiry_state state = pqi_expiry_judge(&inner.not_after, &clock);
+    if (!pqi_expiry_delivers(state, inner.cls)) {
+        return state == PQI_EXPIRY_PAST ? PQI_DROP_LATE : PQI_DROP_TIME;
+    }
+    ev->classes = (uint8_t)classes;
+    ev->expiry = state;
+    ev->plain = inner.message;
+    return PQI_DROP_NONE;
+}
+
 void pqi_ep_on_packet(
     pqi_endpoint *e, const pqi_now *now, const pqi_inbound *in, pqi_span plain, pqi_event *ev)
 {
-    pqi_v1_packet k;
-    pqi_drop d =
-        in->payload.len > e->cfg.limits.packet_max ? PQI_DROP_SIZE : split(e, in->payload, &k);
+    arrival v;
+    memset(&v, 0, sizeof v);
+    const pqi_v1_packet *k = &v.k;
+    bool mailbox = pqi_ep_is_mailbox(in->topic, e->cert.device_id);
+    static const pqi_cspan mailboxes = {PQI_LIT(PQI_TOPIC_MAILBOX)};
+    if (!mailbox && (in->retained != 0 || pqi_ep_has_prefix(in->topic, mailboxes))) {
+        pqi_ep_drop(ev, in->retained != 0 ? PQI_DROP_RETAINED : PQI_DROP_TOPIC);
+        return;
+    }
+    if (mailbox && in->payload.len == 0) {
+        return; /* the slot was emptied */
+    }
+    pqi_drop d = in->payload.len > e->cfg.limits.packet_max
+                     ? PQI_DROP_SIZE
+                     : split(e, now, in->payload, mailbox, &v);
     if (d != PQI_DROP_NONE) {
         pqi_ep_drop(ev, d);
         return;
     }
-    size_t at = pqi_ep_by_kid(e, k.kid_s);
+    size_t at = pqi_ep_by_kid(e, k->kid_s);
     if (at == PQI_EP_NO_PEER) {
         pqi_ep_drop(ev, PQI_DROP_UNKNOWN);
         return;
     }
     pqi_peer *p = &e->cfg.peers[at];
-    uint8_t classes = 0;
     pqi_ep_name(ev, p);
-    d = admit(e, p, &k, now, in->topic, &classes);
+    d = admit(e, p, k, now, in->topic, &v.classes);
     if (d != PQI_DROP_NONE) {
         pqi_ep_drop(ev, d);
         return;
     }
-    const pqi_v1_ends ends = {{(const uint8_t *)p->id, p->id_len}, e->cert.device_id, in->topic,
-        {e->cert.kem_pk, e->cert.x25519_pk}, p->gk_in};
-    const pqi_span out = {plain.ptr, k.ct.len - PQI_AEAD_TAG};
-    d = authenticate(e, p, &k, now, &ends, out);
+    v.ends = (pqi_v1_ends){{(const uint8_t *)p->id, p->id_len}, e->cert.device_id, in->topic,
+        {e->cert.kem_pk, e->cert.x25519_pk}, p->gk_in,
+        {e->cert.key_id, v.prekey != NULL ? PQI_KEY_ID_LEN : 0u}};
+    const pqi_span out = {plain.ptr, k->ct.len - PQI_AEAD_TAG};
+    d = authenticate(e, p, now, &v, out);
     if (d == PQI_DROP_NONE) {
-        d = commit(e, at, k.seq);
+        d = commit(e, at, k->seq);
+    }
+    if (d == PQI_DROP_NONE) {
+        d = unwrap(&v, now, (pqi_cspan){out.ptr, out.len}, ev);
     }
     if (d != PQI_DROP_NONE) {
         pqi_wipe(out.ptr, out.len);
@@ -177,14 +249,18 @@ void pqi_ep_on_packet(
         return;
     }
     ev->kind = PQI_EV_MESSAGE;
-    ev->classes = classes;
-    ev->seq = k.seq;
-    ev->plain = (pqi_cspan){out.ptr, out.len};
+    ev->seq = k->seq;
+    ev->prekey = v.prekey != NULL;
 }
 
 static bool is_topic(pqi_cspan topic, pqi_cspan want)
 {
     return topic.len == want.len && pqi_ct_eq(topic.ptr, want.ptr, want.len);
+}
+
+static bool is_session(const pqi_inbound *in)
+{
+    return in->payload.len != 0 && pqi_ep_session_type(in->payload.ptr[0]);
 }
 
 pqi_status pqi_endpoint_receive(
@@ -210,6 +286,10 @@ pqi_status pqi_endpoint_receive(
         pqi_ep_on_revocations(e, now, in, ev);
     } else if (pqi_ep_has_prefix(in->topic, announce)) {
         pqi_ep_on_announce(e, now, in, ev);
+    } else if (e->sessions != NULL && (pqi_ep_session_topic(e, in->topic) || is_session(in))) {
+        pqi_ep_on_session(e, now, in, plain, ev);
+    } else if (!pqi_ep_v1_allowed(e)) {
+        pqi_ep_drop(ev, PQI_DROP_POLICY); /* INV-61 */
     } else {
         pqi_ep_on_packet(e, now, in, plain, ev);
     }
