@@ -59,8 +59,4 @@ static void wait_is_that_of_the_first_timer(void **state)
     dev_free(b);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(wait_is_that_of_the_first_timer)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+PQI_TEST_MAIN(cmocka_unit_test(wait_is_that_of_the_first_timer))
