@@ -60,7 +60,8 @@ static void pass_time(const pqi_pair_env *env, const pqi_pair_at *at, pqi_pair *
     if (p->core.old != 0 && at->now_ms >= p->core.old_until_ms) {
         pqi_pair_drop_session(env, &p->core.old);
     }
-    if (ratchet_due(env, at, p->core.stable) & PQI_DUE_REKEY) {
+    /* The confirmed candidate takes its place anyway: what is wanted now would replace that one. */
+    if (p->core.role != PQI_PAIR_R3 && (ratchet_due(env, at, p->core.stable) & PQI_DUE_REKEY)) {
         pqi_pair_want(p, PQI_PAIR_WHY_REKEY);
     }
 }

@@ -145,6 +145,31 @@ static void test_silent_peer(void **state)
     pr_talk(&g, 1, 0, "y");
 }
 
+/* A session at its limits is replaced once: one INIT, whichever end wanted it first. */
+static void test_one_rekey(void **state)
+{
+    (void)state;
+    for (unsigned first = 0; first < 2; first++) {
+        pr_make(&g, &pr_cases[0]);
+        g.rounds.session_msgs = 64;
+        pr_handshake(&g, 0, 1);
+        const size_t before = pr_count(&g, 0, 1, pr_init(&g)) + pr_count(&g, 1, 0, pr_init(&g));
+        for (unsigned i = 0; i < 59; i++) {
+            pr_talk(&g, i & 1u, 1 - (i & 1u), "x");
+        }
+        pr_time(&g, 1000);
+        for (unsigned i = 0; i < 20; i++) {
+            pass(first, 1 - first);
+            pass(1 - first, first);
+            pr_time(&g, 3000);
+        }
+        pr_settle(&g, 0, 1);
+        assert_true(pr_agreed(&g, 0, 1));
+        const size_t after = pr_count(&g, 0, 1, pr_init(&g)) + pr_count(&g, 1, 0, pr_init(&g));
+        assert_int_equal(after - before, 1);
+    }
+}
+
 /* INV-89: the medium is full when a confirmed session comes: what was sent on before still carries. */
 static void test_full_medium(void **state)
 {
@@ -172,4 +197,4 @@ static void test_full_medium(void **state)
 
 PQI_TEST_MAIN(cmocka_unit_test(test_flood_resume), cmocka_unit_test(test_flood_replay),
     cmocka_unit_test(test_nosess_of_known), cmocka_unit_test(test_silent_peer),
-    cmocka_unit_test(test_full_medium))
+    cmocka_unit_test(test_full_medium), cmocka_unit_test(test_one_rekey))
