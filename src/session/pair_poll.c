@@ -369,6 +369,12 @@ static pqi_status make_control(made *m, pqi_table_ref ref)
         m->p->due &= (uint8_t) ~(PQI_PAIR_D_CAND | PQI_PAIR_D_STABLE);
         pqi_pair_want(m->p, PQI_PAIR_WHY_REKEY);
     }
+    if (st == PQI_ERR_LIMIT && m->p->core.role == PQI_PAIR_R3 && ref == m->p->core.cand) {
+        /* It cannot say HELLO any more, and its peer waits for one: an INIT ends that wait too. */
+        pqi_pair_promote(m->env, m->at);
+        m->len = 0;
+        return PQI_OK;
+    }
     return st;
 }
 

@@ -145,6 +145,36 @@ static void test_silent_peer(void **state)
     pr_talk(&g, 1, 0, "y");
 }
 
+/* One that was confirmed and never heard in comes to its limits: its peer was not to be reached. When it is
+ * again, both have a session, whoever of them begins. */
+static void test_spent_candidate(void **state)
+{
+    (void)state;
+    for (unsigned had = 0; had < 2; had++) {
+        pr_make(&g, &pr_cases[0]);
+        g.rounds.session_msgs = 64;
+        if (had) {
+            pr_handshake(&g, 0, 1);
+        }
+        pqi_pair_want(pr_pair(&g, 0, 1), PQI_PAIR_WHY_USER);
+        pass(0, 1);
+        pass(1, 0);
+        pass(0, 1);
+        assert_int_equal(pr_pair(&g, 1, 0)->core.role, PQI_PAIR_R3);
+        size_t k = 0;
+        while (pr_say(&g, 1, 0, "lost", &k) == PQI_OK) {
+        }
+        for (unsigned i = 0; i < 200 && !pr_agreed(&g, 0, 1); i++) {
+            pass(1, 0);
+            pass(0, 1);
+            pr_time(&g, 3000);
+        }
+        assert_true(pr_agreed(&g, 0, 1));
+        pr_talk(&g, 1, 0, "x");
+        pr_talk(&g, 0, 1, "y");
+    }
+}
+
 /* A session at its limits is replaced once: one INIT, whichever end wanted it first. */
 static void test_one_rekey(void **state)
 {
@@ -197,4 +227,5 @@ static void test_full_medium(void **state)
 
 PQI_TEST_MAIN(cmocka_unit_test(test_flood_resume), cmocka_unit_test(test_flood_replay),
     cmocka_unit_test(test_nosess_of_known), cmocka_unit_test(test_silent_peer),
-    cmocka_unit_test(test_full_medium), cmocka_unit_test(test_one_rekey))
+    cmocka_unit_test(test_full_medium), cmocka_unit_test(test_one_rekey),
+    cmocka_unit_test(test_spent_candidate))
