@@ -339,7 +339,8 @@ bool pqi_ep_link_of(pqi_endpoint *e, size_t at, const pqi_now *now, pqi_ep_link 
         }
         if (!pqi_ep_session_restore(e, out)) {
             e->drops[PQI_DROP_STATE]++;
-            s->marks[at] |= PQI_EP_UNREAD; /* it is in the queue, or has a timer, until it was read */
+            s->marks[at] |=
+                PQI_EP_UNREAD; /* it is in the queue, or has a timer, until it was read */
             return false;
         }
         s->marks[at] |= PQI_EP_RESTORED;

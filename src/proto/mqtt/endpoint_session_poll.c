@@ -181,7 +181,8 @@ static void serve(pqi_endpoint *e, size_t at, const pqi_now *now, pqi_span out, 
         return;
     }
     s->marks[at] &= (uint8_t)~PQI_EP_UNREAD;
-    if (!pqi_ep_link_of(e, at, now, &p)) { /* a clock, a key store, a certificate may come by itself */
+    if (!pqi_ep_link_of(
+            e, at, now, &p)) { /* a clock, a key store, a certificate may come by itself */
         timer_set(&s->timers, (uint32_t)at, peer->used ? now->mono_ms + CLOSED_MS : UINT64_MAX);
         return;
     }
