@@ -342,9 +342,6 @@ void pr_give_bytes(pr_net *g, unsigned from, unsigned to, pqi_cspan topic, pqi_c
                              (pqi_span){pr_plain, sizeof pr_plain}, &g->ev),
             PQI_OK);
     }
-    if (getenv("VV"))
-        fprintf(stderr, "  give %u type %02x len %zu -> what %x drop %d (from %u)\n", to,
-            bytes.len ? bytes.ptr[0] : 0, bytes.len, g->ev.what, g->ev.drop, x);
     if (g->ev.what & PQI_PAIR_EV_DROP) {
         pr_digest(g, to, after);
         assert_memory_equal(before, after, sizeof before);

@@ -86,30 +86,36 @@ typedef struct layout {
     size_t len;
 } layout;
 
-static size_t take(layout *l, size_t n)
+/* Room for count pieces of n bytes. l->len is SIZE_MAX once a sum does not fit a size_t. */
+static size_t take(layout *l, size_t count, size_t n)
 {
     const size_t at = l->len;
-    l->len += align8(n);
+    if (n != 0 && count > (SIZE_MAX - 16u) / n) {
+        l->len = SIZE_MAX;
+        return at;
+    }
+    const size_t more = align8(count * n);
+    l->len = more >= SIZE_MAX - at ? SIZE_MAX : at + more;
     return at;
 }
 
 static layout lay_out(const needs *n, const pqi_session_cfg *cfg, size_t n_peers)
 {
     layout l = {0};
-    l.sessions = take(&l, sizeof(pqi_ep_sessions));
-    l.pairs = take(&l, n_peers * sizeof(pqi_pair));
-    l.hs = take(&l, cfg->n_handshakes * sizeof(pqi_pair_hs));
-    l.rounds = take(&l, cfg->n_rounds * sizeof(pqi_round_mem));
-    l.next = take(&l, n_peers * sizeof(uint32_t));
-    l.prev = take(&l, n_peers * sizeof(uint32_t));
-    l.slot = take(&l, n_peers * sizeof(uint16_t));
-    l.queue = take(&l, n_peers * sizeof(uint32_t));
-    l.marks = take(&l, n_peers);
-    l.journals = take(&l, n_peers * sizeof(pqi_journal));
-    l.packets = take(&l, cfg->n_handshakes * n->packet);
-    l.objects = take(&l, cfg->n_rounds * n->object);
-    l.tmp = take(&l, n->tmp);
-    l.table = take(&l, pqi_table_len(cfg->n_sessions, pqi_session_size(profile_of(cfg->reach))));
+    l.sessions = take(&l, 1, sizeof(pqi_ep_sessions));
+    l.pairs = take(&l, n_peers, sizeof(pqi_pair));
+    l.hs = take(&l, cfg->n_handshakes, sizeof(pqi_pair_hs));
+    l.rounds = take(&l, cfg->n_rounds, sizeof(pqi_round_mem));
+    l.next = take(&l, n_peers, sizeof(uint32_t));
+    l.prev = take(&l, n_peers, sizeof(uint32_t));
+    l.slot = take(&l, n_peers, sizeof(uint16_t));
+    l.queue = take(&l, n_peers, sizeof(uint32_t));
+    l.marks = take(&l, n_peers, 1);
+    l.journals = take(&l, n_peers, sizeof(pqi_journal));
+    l.packets = take(&l, cfg->n_handshakes, n->packet);
+    l.objects = take(&l, cfg->n_rounds, n->object);
+    l.tmp = take(&l, 1, n->tmp);
+    l.table = take(&l, 1, pqi_table_len(cfg->n_sessions, pqi_session_size(profile_of(cfg->reach))));
     return l;
 }
 
@@ -128,7 +134,8 @@ size_t pqi_endpoint_sessions_len(const pqi_algs *a, const pqi_session_cfg *cfg, 
         return 0;
     }
     const needs n = needs_of(a, profile_of(cfg->reach));
-    return lay_out(&n, cfg, n_peers).len;
+    const size_t len = lay_out(&n, cfg, n_peers).len;
+    return len == SIZE_MAX ? 0 : len;
 }
 
 /* ---- open ---------------------------------------------------------------------------------------- */
