@@ -567,7 +567,8 @@ class Peer:
         """(status, the next packet that is due or None)"""
         if self.old is not None and now >= self.old_until:
             self.old = None
-        if self.stable is not None and self.stable.due(now // 1000) & r.DUE_REKEY:
+        # A confirmed candidate takes its place anyway.
+        if self.role != R3 and self.stable is not None and self.stable.due(now // 1000) & r.DUE_REKEY:
             self.want(BY_USE)
         p = self.next_reply()
         if p is not None:
@@ -652,4 +653,7 @@ class Peer:
         if status in (r.LIMIT, r.POLICY):
             self.hello_due = self.settle_due = False
             self.want(BY_USE)
+        if status == r.LIMIT and self.role == R3 and s is self.cand:
+            self.promote(now)
+            return r.OK, None
         return status, p
