@@ -22,6 +22,7 @@ help:
 	@echo 'make nightly  hours: all constant-time levels, long fuzzing, long vectors'
 	@echo 'make models   the protocol rules and their broken variants, by a model checker'
 	@echo 'make test-sessions  v4 sessions against a slow oracle: SCHEDULES=1000000 for a long run'
+	@echo 'make test-adversary  a broker that does what it wants: scenarios, broken builds, campaigns'
 	@echo 'make m4       Cortex-M4 sizes           make core    libpqi-core.a with CC and CFLAGS only'
 	@echo 'make test-m4  every algorithm on emulated Cortex-M: vectors, instructions, stack'
 	@echo 'make test-cross  the same vectors on emulated s390x (big-endian) and armhf (32 bits)'
@@ -70,6 +71,10 @@ fuzz:
 	tools/setup test
 	FUZZ_SECONDS=$(FUZZ_SECONDS) tools/fuzz
 
+test-adversary:
+	tools/setup test
+	tools/test-adversary
+
 m4:
 	tools/setup test
 	tools/m4
@@ -98,4 +103,4 @@ install: build
 clean:
 	rm -rf build build-*
 
-.PHONY: build help demo test lint tidy ct prove models test-sessions nightly fuzz m4 test-m4 test-cross bench docs core install clean
+.PHONY: build help demo test lint tidy ct prove models test-sessions test-adversary nightly fuzz m4 test-m4 test-cross bench docs core install clean

@@ -167,6 +167,7 @@ static pqi_session_cfg sessions_of(dev *d)
         .n_sessions = 2u * FLEET_PEERS,
         .n_handshakes = 2,
         .n_rounds = 2,
+        .limits = d->spec.session_limits,
         .modes = d->spec.modes};
     if (c.use != PQI_SESSIONS_OFF && d->sessions.ptr == NULL) {
         d->sessions.len = pqi_endpoint_sessions_len(&d->f->algs, &c, FLEET_PEERS);

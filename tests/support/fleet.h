@@ -41,7 +41,8 @@ typedef struct dev_spec {
     const pqi_suite *only;
     pqi_session_use sessions;
     uint8_t modes;
-    uint32_t period; /* of prekeys, seconds; 0: none */
+    const pqi_session_limits *session_limits; /* NULL: those of IP */
+    uint32_t period;                          /* of prekeys, seconds; 0: none */
     pqi_prekey_use use;
 } dev_spec;
 

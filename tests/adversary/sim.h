@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A simulated network between endpoints in one process: simulated time, memory in place of disks,
+ * and an attacker who decides what arrives. The schedule language is that of docs/adversary.md; what
+ * happens is printed, one event a line, for tests/adversary/oracle.py to judge. */
+#ifndef PQI_TESTS_ADVERSARY_SIM_H
+#define PQI_TESTS_ADVERSARY_SIM_H
+
+#include "support/fleet.h"
+
+enum { SIM_NODES = 3, SIM_STRANGERS = 4, SIM_TAPE = 1024, SIM_HELD = 128, SIM_ARGS = 6 };
+
+/* Something that was published: the attacker keeps all of it. */
+typedef struct sim_letter {
+    char topic[PQI_TOPIC_MAX];
+    uint8_t *b;
+    size_t len;
+    int from, to; /* to < 0: everybody */
+    char kind;    /* d data, a announcement, v revocation list, s a packet of sessions alone */
+    unsigned got; /* bit n: node n accepted it, or computed for it */
+} sim_letter;
+
+typedef enum sim_rule {
+    RULE_NONE,
+    RULE_DROP,
+    RULE_HOLD,
+    RULE_DUP,
+    RULE_REORDER,
+    RULE_RETAIN
+} sim_rule;
+
+typedef struct sim_node {
+    dev *d;
+    int up, has_snap, insider, crashed, frozen;
+    unsigned group;
+    fake_nvm snap;
+    uint64_t snap_counters[PQI_COUNTER_SLOTS]; /* of the provider, then */
+    uint32_t snap_epoch;
+    dev pristine; /* as it was when the fleet had met, without the medium */
+    uint8_t *pristine_scratch, *pristine_sessions, *met; /* met: its announcement then */
+    size_t met_len;
+    fake_nvm pristine_nvm;
+    long first_ann; /* on the tape, or -1 */
+} sim_node;
+
+typedef struct sim_held {
+    size_t letter;
+    uint64_t due;
+} sim_held;
+
+typedef struct sim {
+    pqi_session_use sessions;
+    uint8_t modes;
+    sim_node n[SIM_NODES];
+    sim_letter tape[SIM_TAPE];
+    size_t n_tape;
+    sim_rule rule;
+    unsigned rule_left;
+    uint64_t rule_arg, step;
+    int rule_control; /* the rule is for packets of sessions alone, messages pass */
+    sim_held held[SIM_HELD];
+    size_t n_held;
+    size_t queue[SIM_HELD]; /* of a reordering */
+    size_t n_queue;
+    unsigned texts;
+    msg stranger[SIM_STRANGERS]; /* announcements of devices that nobody needs */
+    uint64_t list_seq;
+    long newest_list; /* of the fleet, on the tape; -1: none yet */
+    pqi_revoked revoked[SIM_NODES];
+    size_t n_revoked;
+    int counting; /* a flood: refusals are added up, not printed */
+    uint64_t flood, flood_work, flood_us, flood_pages;
+    int stolen;  /* the revoker's key was used by somebody else */
+    int hostile; /* what is delivered now: 0 as published, 1 by a broker, 2 by an insider,
+                  * 3 a real announcement under another name */
+} sim;
+
+/* ---- sim_world.c: nodes and their medium ------------------------------------------------------- */
+
+/* Nodes that have met; once. rounds: sessions heal after a few messages. */
+void sim_make(sim *w, pqi_session_use sessions, uint8_t modes, int rounds);
+void sim_reset(sim *w); /* back to that, before each schedule */
+void sim_free(sim *w);
+const char *sim_name(int n);
+void sim_actor(int n); /* whose code runs now */
+void sim_start(sim *w, int n, int orderly);
+void sim_snapshot(sim *w, int n);
+void sim_restore(sim *w, int n);
+void sim_restore_image(sim *w, int n);
+void sim_roll_sessions(sim *w, int n, int lose);
+void sim_renew(sim *w, int n);
+void sim_status(sim *w, int n); /* notices that the power is gone */
+/* Gives one message to a node and prints what became of it. */
+void sim_begin_flood(sim *w);
+void sim_print_flood(sim *w);
+void sim_deliver(sim *w, int n, const char *topic, const uint8_t *b, size_t len, int retained);
+
+/* ---- sim_net.c: the network -------------------------------------------------------------------- */
+
+long sim_record(
+    sim *w, const char *topic, const uint8_t *b, size_t len, int from, int to, char kind);
+void sim_publish(sim *w, size_t letter); /* through the attacker's rules */
+void sim_transmit(sim *w, size_t letter);
+void sim_release(sim *w, int all);
+void sim_flush_queue(sim *w);
+/* A fresh text of `from` for `to` under plant/<owner>/; the number on the tape, or -1. */
+long sim_send(sim *w, int from, int to, int owner);
+long sim_announce(sim *w, int n);
+/* Everything that sessions want to send by themselves, until nobody wants more. */
+void sim_pump(sim *w);
+void sim_revoke(sim *w, int n);
+void sim_new_root(sim *w);
+void sim_list(sim *w); /* publishes the list as it is */
+/* Attacker off, everybody on, clean delivery: every pair must talk. */
+void sim_quiet(sim *w);
+
+/* ---- sim_ops.c: the verbs ---------------------------------------------------------------------- */
+
+/* 0: no such verb. */
+int sim_op(sim *w, const char *verb, const uint64_t arg[SIM_ARGS]);
+
+#endif
