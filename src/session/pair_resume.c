@@ -248,14 +248,20 @@ static pqi_drop blame(pqi_status st)
     return st == PQI_ERR_AUTH ? PQI_DROP_GATE : PQI_DROP_STATE;
 }
 
+static uint32_t max_u32(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
+
 /* The age of healing that a session resumed under the generation of `sid` goes on with: that of the
- * session itself where it is in memory, and at least one at which both kinds of round are due. */
+ * session itself where it is in memory, and at least one at which messages make both kinds of round due.
+ * No older: at once beyond the seconds of a level, a fast sender would be refused before its first round. */
 static pqi_healing age_of(const pqi_pair_in *in, const uint8_t sid[PQI_HS_SID])
 {
     const pqi_ratchet_limits *l = in->env->ratchet->limits;
     const pqi_table_ref held[] = {in->p->core.stable, in->p->core.cand};
-    pqi_healing least = {.messages = l->h_msgs > l->d_msgs ? l->h_msgs : l->d_msgs,
-        .seconds = l->h_s > l->d_s ? l->h_s : l->d_s};
+    pqi_healing least = {.messages = max_u32(l->h_msgs, l->d_msgs),
+        .seconds = max_u32(l->h_min_s, l->d_min_s)};
     for (size_t i = 0; i < sizeof held / sizeof held[0]; i++) {
         if (held[i] == 0) {
             continue;
@@ -264,8 +270,8 @@ static pqi_healing age_of(const pqi_pair_in *in, const uint8_t sid[PQI_HS_SID])
         pqi_healing h;
         if (pqi_ct_eq(v.r->sid, sid, PQI_HS_SID) &&
             pqi_ratchet_healing(in->env->ratchet, &v, pqi_pair_now_s(in->at), &h) == PQI_OK) {
-            least.messages = h.messages > least.messages ? h.messages : least.messages;
-            least.seconds = h.seconds > least.seconds ? h.seconds : least.seconds;
+            least.messages = max_u32(h.messages, least.messages);
+            least.seconds = max_u32(h.seconds, least.seconds);
         }
     }
     return least;

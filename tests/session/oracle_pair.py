@@ -454,9 +454,10 @@ class Peer:
         return [Gen(rms, s.sess, epoch + i, s.rsid, s.peer) for i, rms in enumerate(names)]
 
     def age_of(self, now, sess):
-        """What a session resumed from that one goes on with: its age, and at least what makes both rounds due."""
+        """What a session resumed from that one goes on with: its age, and at least that at which messages make both
+        rounds due."""
         lim = self.limits
-        ages = [(max(lim.h_msgs, lim.d_msgs), max(lim.h_s, lim.d_s))]
+        ages = [(max(lim.h_msgs, lim.d_msgs), 0)]  # the schedules know no least seconds
         ages += [s.age(now // 1000) for s in (self.stable, self.cand) if s is not None and s.sess == sess]
         return max(a[0] for a in ages), max(a[1] for a in ages)
 
