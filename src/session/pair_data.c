@@ -38,12 +38,7 @@ static void confirm_i(pqi_pair_in *in)
 {
     pqi_pair *p = in->p;
     struct pqi_pair_core *k = &p->core;
-    const pqi_pair_hs *m = pqi_pair_hs_at(in->env, k->hs);
-    if (m != NULL) {
-        memcpy(k->gk_in, m->u.gk[0], PQI_GATE_KEY);
-        memcpy(k->gk_out, m->u.gk[1], PQI_GATE_KEY);
-        k->hot = 1;
-    }
+    pqi_pair_take_gate(in);
     pqi_sess_record_heard(&k->rec);
     pqi_pair_promote(in->env, in->at);
     pqi_pair_confirmed(in->env, in->at);

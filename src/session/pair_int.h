@@ -79,6 +79,9 @@ uint32_t pqi_pair_hs_take(const pqi_pair_env *env, const pqi_pair_at *at);
 void pqi_pair_hs_free(const pqi_pair_env *env, uint32_t *hs);
 pqi_pair_hs *pqi_pair_hs_at(const pqi_pair_env *env, uint32_t hs);
 
+/* The gate keys of the candidate, which was confirmed just now, become the hot ones. */
+void pqi_pair_take_gate(pqi_pair_in *in);
+
 bool pqi_pair_topic_is(const pqi_pair_in *in, pqi_pair_topic kind);
 /* The hot key, then the cold one: sets in->cold. */
 PQI_MUST_CHECK pqi_drop pqi_pair_gate(pqi_pair_in *in);

@@ -8,29 +8,13 @@ import os
 import struct
 import sys
 
+from examples import read
+
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 EXAMPLE = os.path.join(TOP, "docs", "spec", "resume-example.txt")
 HASH = {1: "sha256", 2: "sha256", 4: "sha384"}
 KEYS = (("RK0", "rk"), ("CK_I2R", "ck I2R"), ("CK_R2I", "ck R2I"), ("RMS0", "rms"),
         ("GK_I2R", "gk I2R"), ("GK_R2I", "gk R2I"), ("EXP", "exp"))
-
-
-def read(path):
-    """[(name, {field: bytes})]"""
-    cases, field = [], None
-    with open(path, encoding="ascii") as f:
-        for line in f:
-            line = line.rstrip("\n")
-            if line.startswith("["):
-                cases.append((line[1:-1], {}))
-            elif line.endswith(" ="):
-                field = line[:-2]
-                assert field not in cases[-1][1], field
-            elif line.startswith("    "):
-                cases[-1][1][field] = bytes.fromhex(line.strip())
-            else:
-                assert line == "" or line.startswith("#"), line
-    return cases
 
 
 def lv(data):
