@@ -260,8 +260,8 @@ static pqi_healing age_of(const pqi_pair_in *in, const uint8_t sid[PQI_HS_SID])
 {
     const pqi_ratchet_limits *l = in->env->ratchet->limits;
     const pqi_table_ref held[] = {in->p->core.stable, in->p->core.cand};
-    pqi_healing least = {.messages = max_u32(l->h_msgs, l->d_msgs),
-        .seconds = max_u32(l->h_min_s, l->d_min_s)};
+    pqi_healing least = {
+        .messages = max_u32(l->h_msgs, l->d_msgs), .seconds = max_u32(l->h_min_s, l->d_min_s)};
     for (size_t i = 0; i < sizeof held / sizeof held[0]; i++) {
         if (held[i] == 0) {
             continue;
