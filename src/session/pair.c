@@ -162,17 +162,6 @@ pqi_status pqi_pair_find(const pqi_pair_env *env, pqi_cspan packet, pqi_pair_rou
 
 /* ---- gate ---------------------------------------------------------------------------------------- */
 
-void pqi_pair_take_gate(pqi_pair_in *in)
-{
-    struct pqi_pair_core *k = &in->p->core;
-    const pqi_pair_hs *m = pqi_pair_hs_at(in->env, k->hs);
-    if (m != NULL) {
-        memcpy(k->gk_in, m->u.gk[0], PQI_GATE_KEY);
-        memcpy(k->gk_out, m->u.gk[1], PQI_GATE_KEY);
-        k->hot = 1;
-    }
-}
-
 pqi_drop pqi_pair_gate(pqi_pair_in *in)
 {
     const pqi_classic *c = in->env->ratchet->algs->classic;

@@ -33,6 +33,17 @@ static pqi_drop blame(pqi_status st)
     return PQI_DROP_STATE;
 }
 
+void pqi_pair_take_gate(pqi_pair_in *in)
+{
+    struct pqi_pair_core *k = &in->p->core;
+    const pqi_pair_hs *m = pqi_pair_hs_at(in->env, k->hs);
+    if (m != NULL) {
+        memcpy(k->gk_in, m->u.gk[0], PQI_GATE_KEY);
+        memcpy(k->gk_out, m->u.gk[1], PQI_GATE_KEY);
+        k->hot = 1;
+    }
+}
+
 /* First message of the responder in the candidate: both ends have it, and both know. */
 static void confirm_i(pqi_pair_in *in)
 {
