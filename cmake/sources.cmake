@@ -126,7 +126,25 @@ set(PQI_PQI_SOURCES
     src/ident/policy.c
     src/ident/cert_wire.c
     src/ident/manifest.c
+    src/ident/quorum.c
+    src/ident/merge.c
+    src/ident/head.c
+    src/ident/tick.c
+    src/ident/merkle.c
+    src/ident/roster.c
+    src/ident/policy_obj.c
+    src/ident/statement.c
+    src/ident/ask.c
     src/ident/revoke.c
+    src/control/gate.c
+    src/control/ctl.c
+    src/control/ctl_ask.c
+    src/control/ctl_named.c
+    src/control/ctl_rev.c
+    src/control/ctl_store.c
+    src/control/ctl_take.c
+    src/control/ctl_time.c
+    src/control/ctl_vouch.c
     src/state/store.c
     src/session/replay.c
     src/session/budget.c
@@ -176,6 +194,9 @@ set(PQI_PQI_SOURCES
     src/proto/mqtt/endpoint_persist.c
     src/proto/mqtt/endpoint_prekey.c
     src/proto/mqtt/endpoint_receive.c
+    src/proto/mqtt/endpoint_control.c
+    src/proto/mqtt/endpoint_gate.c
+    src/proto/mqtt/endpoint_gossip.c
     src/proto/mqtt/endpoint_session.c
     src/proto/mqtt/endpoint_session_info.c
     src/proto/mqtt/endpoint_session_io.c
@@ -203,10 +224,12 @@ set(PQI_HOST_SOURCES
     src/port/linux/ca_init.c
     src/port/linux/ca_allow.c
     src/port/linux/ca_issue.c
+    src/port/linux/ca_revlog.c
     src/port/linux/ca_revoke.c
     src/port/linux/ca_read.c
     src/port/linux/ca_backup.c
     src/port/linux/device_record.c
+    src/port/linux/device_control.c
     src/port/linux/device_open.c
     src/port/linux/device.c
 )
@@ -231,6 +254,8 @@ set(PQI_CLI_SOURCES
     apps/pqi/inspect_text.c
     apps/pqi/cmd_selftest.c
     apps/pqi/inspect_announce.c
+    apps/pqi/inspect_answer.c
+    apps/pqi/inspect_control.c
     apps/pqi/inspect_fields.c
     apps/pqi/inspect_join.c
     apps/pqi/inspect_line.c
@@ -268,6 +293,7 @@ set(PQI_CLI_SOURCES
     apps/pqi/vectors/mldsa.c
     apps/pqi/vectors/hash.c
     apps/pqi/vectors/classic.c
+    apps/pqi/cli_control.c
     apps/pqi/cli_session.c
     apps/pqi/cmd_session.c
     apps/pqi/cli_node.c

@@ -201,7 +201,7 @@ static pqi_cli_exit confirm(const pqi_cli_command *self, int argc, char **argv)
     return rc;
 }
 
-static pqi_cli_exit write_snapshot(ca_common *c)
+static pqi_cli_exit write_log(ca_common *c)
 {
     uint8_t *mem = pqi_cli_alloc(PQI_REVOCATIONS_MAX);
     pqi_span room = {mem, PQI_REVOCATIONS_MAX};
@@ -214,20 +214,37 @@ static pqi_cli_exit write_snapshot(ca_common *c)
     return rc;
 }
 
-static pqi_cli_exit revoke_open(ca_common *c, const char *id, uint64_t epoch, uint64_t reason)
+static pqi_cli_exit revoke_open(ca_common *c, int n, char **names, uint64_t epoch, uint64_t reason)
 {
     uint64_t seq = 0;
-    pqi_status st =
-        pqi_host_ca_revoke(c->ca, pqi_cli_span(id), (uint32_t)epoch, (uint8_t)reason, &seq);
+    size_t failed = 0;
+    pqi_cspan *ids = pqi_cli_alloc((size_t)n * sizeof *ids);
+    for (int i = 0; i < n; i++) {
+        ids[i] = pqi_cli_span(names[i]);
+    }
+    pqi_status st = pqi_host_ca_revoke_many(
+        c->ca, ids, (size_t)n, (uint32_t)epoch, (uint8_t)reason, &seq, &failed);
+    free(ids);
     if (st != PQI_OK) {
         return pqi_cli_refused(st, pqi_host_ca_why());
     }
-    pqi_cli_exit rc = c->out != NULL ? write_snapshot(c) : PQI_CLI_OK;
-    if (rc == PQI_CLI_OK && (c->out == NULL || pqi_ca_to_file(c))) {
-        printf("%s: revoked, snapshot %" PRIu64 "%s%s\n", id, seq, c->out != NULL ? " in " : "",
+    pqi_cli_exit rc = c->out != NULL ? write_log(c) : PQI_CLI_OK;
+    for (int i = 0; i < n && rc == PQI_CLI_OK && (c->out == NULL || pqi_ca_to_file(c)); i++) {
+        printf("%s: revoked, log %" PRIu64 "%s%s\n", names[i], seq, c->out != NULL ? " in " : "",
             c->out != NULL ? c->out : "");
     }
     return rc;
+}
+
+static void revoke_question(char *out, size_t room, int n, const char *first, bool keys)
+{
+    if (n == 1) {
+        (void)snprintf(out, room,
+            keys ? "this revokes the keys of %.32s" : "this revokes %.32s for ever", first);
+    } else {
+        (void)snprintf(out, room,
+            keys ? "this revokes the keys of %d devices" : "this revokes %d devices for ever", n);
+    }
 }
 
 static pqi_cli_exit revoke(const pqi_cli_command *self, int argc, char **argv)
@@ -241,22 +258,21 @@ static pqi_cli_exit revoke(const pqi_cli_command *self, int argc, char **argv)
             "revoke key epochs up to N only; the device may join again"),
         PQI_CLI_UINT("reason", "N", &reason, 255, "a number for your records"),
         PQI_CLI_FLAG("yes", &c.yes, "do not ask"),
-        PQI_CLI_STRING("out", "FILE", &c.out, "write the new snapshot, ready to publish"),
+        PQI_CLI_STRING("out", "FILE", &c.out, "write the whole log, ready to publish"),
         PQI_CLI_END,
     };
     pqi_cli_exit rc = pqi_cli_parse(self, options,
-        "Revokes a device for ever, or its keys up to an epoch, and signs the new snapshot.\n"
-        "Publish the snapshot retained on pq/4/v.\n\n"
+        "Revokes devices for ever, or their keys up to an epoch: all of them or none. The log of\n"
+        "revocations only grows. Publish the whole log retained on pq/4/v.\n\n"
         "Example: pqi ca revoke --dir ca --key-file ca.key --yes --out fleet.rev pump-1",
         &argc, argv);
     if (rc != PQI_CLI_GO) {
         return rc;
     }
-    if (argc != 1) {
-        return pqi_cli_usage(self, "revoke takes one operand: the device id");
+    if (argc < 1) {
+        return pqi_cli_usage(self, "revoke takes device ids");
     }
-    (void)snprintf(question, sizeof question,
-        epoch == 0 ? "this revokes %.32s for ever" : "this revokes the keys of %.32s", argv[0]);
+    revoke_question(question, sizeof question, argc, argv[0], epoch != 0);
     if (!pqi_cli_sure(c.yes, question)) {
         return PQI_CLI_USAGE;
     }
@@ -264,7 +280,7 @@ static pqi_cli_exit revoke(const pqi_cli_command *self, int argc, char **argv)
     if (rc != PQI_CLI_OK) {
         return rc;
     }
-    rc = revoke_open(&c, argv[0], epoch, reason);
+    rc = revoke_open(&c, argc, argv, epoch, reason);
     pqi_ca_done(&c);
     return rc;
 }
@@ -281,8 +297,8 @@ const pqi_cli_command pqi_ca_commands[] = {
         "check join requests and issue certificates", NULL, "pqi ca issue"},
     {"confirm", NULL, confirm, "--dir DIR CONFIRMATION...",
         "take confirmations of devices", NULL, "pqi ca confirm"},
-    {"revoke", NULL, revoke, "--dir DIR [--epoch N] [--yes] ID",
-        "revoke a device or its old keys", NULL, "pqi ca revoke"},
+    {"revoke", NULL, revoke, "--dir DIR [--epoch N] [--yes] ID...",
+        "revoke devices or their old keys", NULL, "pqi ca revoke"},
     {"list", NULL, pqi_cmd_ca_list, "--dir DIR [--json]",
         "list devices", NULL, "pqi ca list"},
     {"show", NULL, pqi_cmd_ca_show, "--dir DIR [--json] [ID]",

@@ -126,27 +126,29 @@ pqi_cli_exit pqi_cmd_ca_backup(const pqi_cli_command *self, int argc, char **arg
     return rc;
 }
 
-static pqi_cli_exit recover(ca_common *c, const char *snapshot)
+static pqi_cli_exit recover(ca_common *c, const char *newest)
 {
     pqi_span in = {NULL, 0};
     pqi_host_ca_recovered r;
     pqi_cli_exit rc =
-        snapshot != NULL ? pqi_cli_read_file(snapshot, PQI_REVOCATIONS_MAX, &in) : PQI_CLI_OK;
+        newest != NULL ? pqi_cli_read_file(newest, PQI_REVOCATIONS_MAX, &in) : PQI_CLI_OK;
     if (rc != PQI_CLI_OK) {
         return rc;
     }
-    pqi_cspan newest = {in.ptr, in.len};
-    pqi_status st = pqi_host_ca_recover(&c->cfg, newest, &r);
+    pqi_cspan log = {in.ptr, in.len};
+    pqi_status st = pqi_host_ca_recover(&c->cfg, log, &r);
     free(in.ptr);
     if (st != PQI_OK) {
         return pqi_cli_why(st, pqi_host_ca_why());
     }
     printf("recovered: generation %" PRIu64 ", %" PRIu32
-           " devices moved on by %u epochs, snapshot %" PRIu64 ", %" PRIu32 " revocations merged\n",
+           " devices moved on by %u epochs, log of %" PRIu64 " revocations, %" PRIu32
+           " of them added\n",
         r.generation, r.devices, PQI_HOST_CA_SKIP, r.rev_seq, r.merged);
-    if (snapshot == NULL) {
-        printf("revocations made after the copy are not in it: repeat them, then publish the new "
-               "snapshot\n");
+    if (newest == NULL) {
+        printf(
+            "if a revocation was made after the copy, devices that know it refuse this log until "
+            "the root is rotated\n");
     }
     return PQI_CLI_OK;
 }
@@ -154,11 +156,11 @@ static pqi_cli_exit recover(ca_common *c, const char *snapshot)
 pqi_cli_exit pqi_cmd_ca_recover(const pqi_cli_command *self, int argc, char **argv)
 {
     ca_common c = {0};
-    const char *snapshot = NULL;
+    const char *newest = NULL;
     const pqi_cli_option options[] = {
         CA_OPTIONS(c),
         PQI_CLI_STRING(
-            "revocations", "FILE", &snapshot, "the newest snapshot that was published (pq/4/v)"),
+            "revocations", "FILE", &newest, "the newest log that was published (pq/4/v)"),
         PQI_CLI_FLAG("yes", &c.yes, "do not ask"),
         PQI_CLI_END,
     };
@@ -182,7 +184,7 @@ pqi_cli_exit pqi_cmd_ca_recover(const pqi_cli_command *self, int argc, char **ar
     if (rc != PQI_CLI_OK) {
         return rc;
     }
-    rc = recover(&c, snapshot);
+    rc = recover(&c, newest);
     pqi_ca_done(&c);
     return rc;
 }

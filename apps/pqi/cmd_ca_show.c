@@ -119,7 +119,7 @@ static pqi_cli_exit show_ca(ca_common *c)
     printf("devices:      %" PRIu64 ", %" PRIu64 " revoked\n", i.devices, i.revoked_devices);
     printf("certificates: %" PRIu64 ", %" PRIu64 " active, %" PRIu64 " pending\n", i.certs,
         i.active, i.pending);
-    printf("revocations:  snapshot %" PRIu64 "\n", i.rev_seq);
+    printf("revocations:  log of %" PRIu64 "\n", i.rev_seq);
     printf("generation:   %" PRIu64 "\nprovider:     %s%s\n", i.generation, i.provider,
         strong ? "" : " (counters as strong as its disk)");
     return PQI_CLI_OK;
@@ -363,21 +363,37 @@ static pqi_cli_exit export_object(
     return rc;
 }
 
+static pqi_cli_exit export_log(ca_common *c, uint32_t from)
+{
+    pqi_span room = {pqi_cli_alloc(PQI_REVOCATIONS_MAX), PQI_REVOCATIONS_MAX};
+    size_t len = 0;
+    pqi_status st = pqi_host_ca_revocations_from(c->ca, from, room, &len);
+    pqi_cspan data = {room.ptr, len};
+    pqi_cli_exit rc =
+        st == PQI_OK ? pqi_cli_write_file(c->out, data) : pqi_cli_refused(st, pqi_host_ca_why());
+    free(room.ptr);
+    return rc;
+}
+
+typedef struct export_opts {
+    uint64_t epoch, from;
+} export_opts;
+
 static pqi_cli_exit export_what(
-    ca_common *c, const pqi_cli_command *self, int argc, char **argv, uint32_t epoch)
+    ca_common *c, const pqi_cli_command *self, int argc, char **argv, const export_opts *o)
 {
     const char *what = argv[0];
     if (strcmp(what, "manifest") == 0 && argc == 1) {
         return export_object(c, pqi_host_ca_manifest, PQI_MANIFEST_MAX);
     }
     if (strcmp(what, "revocations") == 0 && argc == 1) {
-        return export_object(c, pqi_host_ca_revocations, PQI_REVOCATIONS_MAX);
+        return export_log(c, (uint32_t)o->from);
     }
     if (strcmp(what, "allow-list") == 0 && argc == 1) {
         return export_csv(c);
     }
     if (strcmp(what, "cert") == 0 && argc == 2) {
-        return export_cert(c, argv[1], epoch);
+        return export_cert(c, argv[1], (uint32_t)o->epoch);
     }
     return pqi_cli_usage(self, "export takes manifest, revocations, allow-list, or cert ID");
 }
@@ -385,15 +401,18 @@ static pqi_cli_exit export_what(
 pqi_cli_exit pqi_cmd_ca_export(const pqi_cli_command *self, int argc, char **argv)
 {
     ca_common c = {0};
-    uint64_t epoch = 0;
+    export_opts o = {0, 0};
     const pqi_cli_option options[] = {
         CA_OPTIONS(c),
         CA_OUT(c, "where to"),
-        PQI_CLI_UINT("epoch", "N", &epoch, UINT32_MAX, "for cert: this epoch, not the active one"),
+        PQI_CLI_UINT(
+            "epoch", "N", &o.epoch, UINT32_MAX, "for cert: this epoch, not the active one"),
+        PQI_CLI_UINT("from", "N", &o.from, PQI_REV_LOG_MAX,
+            "for revocations: only what was added after entry N"),
         PQI_CLI_END,
     };
     pqi_cli_exit rc = pqi_cli_parse(self, options,
-        "Writes the root manifest, the newest revocation snapshot, the allow-list as CSV (what\n"
+        "Writes the root manifest, the log of revocations, the allow-list as CSV (what\n"
         "pqi ca allow --csv reads), or a device's certificate.\n\n"
         "Example: pqi ca export --dir ca --key-file ca.key --out fleet.rev revocations",
         &argc, argv);
@@ -407,7 +426,7 @@ pqi_cli_exit pqi_cmd_ca_export(const pqi_cli_command *self, int argc, char **arg
     if (rc != PQI_CLI_OK) {
         return rc;
     }
-    rc = export_what(&c, self, argc, argv, (uint32_t)epoch);
+    rc = export_what(&c, self, argc, argv, &o);
     pqi_ca_done(&c);
     return rc;
 }

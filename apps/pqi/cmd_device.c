@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * pqi device: the life of a device directory. */
+#include "cli_control.h"
 #include "cli_kek.h"
 #include "cli_profile.h"
 #include "cmd_util.h"
@@ -235,6 +236,42 @@ static pqi_cli_exit install(const pqi_cli_command *self, int argc, char **argv)
     return rc;
 }
 
+/* As stored: what the device knows at its next start. */
+static json_t *control_json(const pqi_host_control_status *s)
+{
+    return json_pack("{s:b, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:o}", "present",
+        s->present, "root_version", (json_int_t)s->root_version, "head_epoch",
+        (json_int_t)s->head_epoch, "tick", (json_int_t)s->tick, "age_seconds",
+        s->age_s != UINT64_MAX ? json_integer((json_int_t)s->age_s) : json_null(), "policy",
+        (json_int_t)s->policy_seq, "revocations", (json_int_t)s->rev_seq, "revoked",
+        (json_int_t)s->revoked, "roster", (json_int_t)s->roster_seq, "signed_time",
+        (json_int_t)s->signed_time, "gates", pqi_cli_gate_names(s->flags));
+}
+
+static void print_control(const pqi_host_control_status *s)
+{
+    if (!s->present) {
+        printf("control:      none in root %" PRIu32 "; %" PRIu32 " revocations\n", s->root_version,
+            s->revoked);
+        return;
+    }
+    printf("control:      root %" PRIu32 ", head %" PRIu32 ", tick %" PRIu32, s->root_version,
+        s->head_epoch, s->tick);
+    if (s->age_s == UINT64_MAX) {
+        printf(", its age is lost\n");
+    } else {
+        printf(", at least %" PRIu64 " s old\n", s->age_s);
+    }
+    printf("              policy %" PRIu32 ", %" PRIu32 " revocations, roster %" PRIu32 "\n",
+        s->policy_seq, s->revoked, s->roster_seq);
+    for (unsigned i = 0; i < PQI_GATE_FLAGS; i++) {
+        if ((s->flags & (1u << i)) != 0) {
+            printf("              closed by %s\n",
+                pqi_reason_name((pqi_reason)((unsigned)PQI_REASON_SELF_REVOKED + i)));
+        }
+    }
+}
+
 static pqi_cli_exit print_status_json(const pqi_host_device_status *s)
 {
     json_t *j = json_pack("{s:s, s:o, s:o, s:b, s:b, s:s, s:b, s:b}", "id", s->id, "pinned_root",
@@ -258,6 +295,7 @@ static pqi_cli_exit print_status_json(const pqi_host_device_status *s)
             (json_int_t)s->not_after, "kem_alg", (json_int_t)s->kem_alg, "sig_alg",
             (json_int_t)s->sig_alg, "kem", kem, "signature", sig, "suites", suites);
         (void)json_object_set_new(j, "certificate", c);
+        (void)json_object_set_new(j, "control", control_json(&s->control));
     }
     return pqi_cli_print_json(j);
 }
@@ -285,6 +323,7 @@ static pqi_cli_exit print_status(const pqi_host_device_status *s)
         printf("signature:    %s\n", name);
         pqi_cli_suite_names(suites, s->suites);
         printf("suites:       %s\n", suites);
+        print_control(&s->control);
     } else {
         printf("certificate:  none\n");
     }

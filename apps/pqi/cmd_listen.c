@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * pqi listen: prints verified messages of the given topics. */
+#include "cli_control.h"
 #include "cli_session.h"
 #include "commands.h"
 #include "inspect.h"
@@ -14,7 +15,7 @@ typedef struct listen_args {
     pqi_cli_node_args node;
     const char *from;
     uint64_t count, timeout;
-    bool json, drops, quiet, mailbox;
+    bool json, drops, quiet, mailbox, control;
 } listen_args;
 
 static volatile sig_atomic_t stop;
@@ -68,6 +69,9 @@ static pqi_cli_exit print_json(const pqi_node_event *ev)
     rc |= json_object_set_new(j, "topic", topic);
     if (ev->kind == PQI_NODE_DROP) {
         rc |= json_object_set_new(j, "dropped", json_string(pqi_drop_name(ev->ev.drop)));
+        if (ev->ev.drop == PQI_DROP_CLOSED) {
+            rc |= json_object_set_new(j, "reason", json_string(pqi_reason_name(ev->ev.reason)));
+        }
         if (ev->ev.peer[0]) {
             rc |= json_object_set_new(j, "claims", json_string(ev->ev.peer));
         }
@@ -80,6 +84,9 @@ static pqi_cli_exit print_json(const pqi_node_event *ev)
         rc |= json_object_set_new(j, "wire", json_integer((json_int_t)ev->wire_len));
         rc |= json_object_set_new(j, kind, body);
         rc |= json_object_set_new(j, "prekey", json_boolean(ev->ev.prekey != 0));
+        if (ev->ev.marked) {
+            rc |= json_object_set_new(j, "stale", json_true());
+        }
         if (ev->ev.expiry != PQI_EXPIRY_NONE) {
             rc |= json_object_set_new(j, "expiry", json_string(expiry_name(ev->ev.expiry)));
         }
@@ -115,7 +122,9 @@ static pqi_cli_exit print_message(const listen_args *a, const pqi_node_event *ev
         return rc;
     }
     if (ev->kind == PQI_NODE_DROP) {
-        printf("dropped (%s) ", pqi_drop_name(ev->ev.drop));
+        const bool closed = ev->ev.drop == PQI_DROP_CLOSED;
+        printf("dropped (%s%s%s) ", pqi_drop_name(ev->ev.drop), closed ? ": " : "",
+            closed ? pqi_reason_name(ev->ev.reason) : "");
         print_bytes(ev->topic);
     } else {
         printf("%s ", ev->ev.peer);
@@ -123,12 +132,35 @@ static pqi_cli_exit print_message(const listen_args *a, const pqi_node_event *ev
         if (ev->ev.expiry == PQI_EXPIRY_UNKNOWN || ev->ev.expiry == PQI_EXPIRY_PAST) {
             printf(" (expiry %s)", expiry_name(ev->ev.expiry));
         }
-        (void)fputs(": ", stdout);
+        (void)fputs(ev->ev.marked ? " (stale): " : ": ", stdout);
         print_bytes(ev->ev.plain);
     }
     (void)fputc('\n', stdout);
     (void)fflush(stdout);
     return PQI_CLI_OK;
+}
+
+/* What the control plane said: with --control; alarms always. */
+static pqi_cli_exit tell_control(
+    const listen_args *a, const pqi_endpoint *e, const pqi_node_event *ev)
+{
+    const bool news = ev->kind == PQI_NODE_CONTROL || ev->kind == PQI_NODE_REVOKED;
+    const pqi_now now = pqi_host_now();
+    pqi_cli_control_alarm(&ev->ev);
+    if (!a->control || !news) {
+        return PQI_CLI_OK;
+    }
+    if (!a->json) {
+        pqi_cli_control_print(e, &now, &ev->ev, stdout);
+        return PQI_CLI_OK;
+    }
+    json_t *j = pqi_cli_control_json(e, &now, &ev->ev);
+    const int rc = j != NULL ? json_dumpf(j, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER) : -1;
+    json_decref(j);
+    (void)fputc('\n', stdout);
+    (void)fflush(stdout);
+    return rc == 0 ? PQI_CLI_OK
+                   : pqi_cli_fail(PQI_CLI_ENV, NULL, "cannot write to standard output");
 }
 
 /* What an operator should hear of a session; --quiet leaves the warnings. */
@@ -170,6 +202,10 @@ static pqi_cli_exit loop(const listen_args *a, pqi_cli_node *cli)
         }
         pqi_cli_session_report(cli, dir, true, false);
         tell_session(a, &ev.ev);
+        pqi_cli_exit told = tell_control(a, pqi_host_node_endpoint(node), &ev);
+        if (told != PQI_CLI_OK) {
+            return told;
+        }
         if (ev.kind == PQI_NODE_MESSAGE && (!a->from || strcmp(a->from, ev.ev.peer) == 0)) {
             pqi_cli_exit rc = print_message(a, &ev);
             if (rc != PQI_CLI_OK) {
@@ -206,6 +242,7 @@ pqi_cli_exit pqi_cmd_listen(const pqi_cli_command *self, int argc, char **argv)
         PQI_CLI_FLAG("mailbox", &a.mailbox, "also what lies in this device's mailbox"),
         PQI_CLI_FLAG("json", &a.json, "one JSON object per line"),
         PQI_CLI_FLAG("drops", &a.drops, "also tell what was refused, and why"),
+        PQI_CLI_FLAG("control", &a.control, "also tell what the control plane says"),
         PQI_CLI_FLAG("quiet", &a.quiet, "do not tell about the broker's comings and goings"),
         PQI_CLI_END,
     };
@@ -227,7 +264,7 @@ pqi_cli_exit pqi_cmd_listen(const pqi_cli_command *self, int argc, char **argv)
     }
     for (int i = 0; i < argc && rc == PQI_CLI_OK; i++) {
         if (pqi_host_node_subscribe(n.node, argv[i], (int)a.node.qos) != PQI_OK) {
-            rc = pqi_cli_usage(self, "not a topic filter, or more than 30 of them: %s", argv[i]);
+            rc = pqi_cli_usage(self, "not a topic filter, or too many of them: %s", argv[i]);
         }
     }
     if (rc == PQI_CLI_OK && a.mailbox) {

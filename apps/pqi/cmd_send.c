@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * pqi send: seals messages for one device and hands them to the broker. */
+#include "cli_control.h"
 #include "cli_session.h"
 #include "commands.h"
 
@@ -69,6 +70,15 @@ static pqi_cli_exit wait_for_peer(const send_args *a, pqi_host_node *node)
         "no valid announcement of %s came within %llu s", a->to, (unsigned long long)a->wait);
 }
 
+/* May it open by itself, with what the control plane sends? */
+static bool may_open(const pqi_endpoint *e)
+{
+    const pqi_reason r = pqi_endpoint_reason(e);
+    return r == PQI_REASON_AGED || r == PQI_REASON_STALE || r == PQI_REASON_EXPIRED ||
+           r == PQI_REASON_UNKNOWN || r == PQI_REASON_ROLLBACK || r == PQI_REASON_REV_GAP ||
+           r == PQI_REASON_POLICY_GAP || r == PQI_REASON_ROSTER;
+}
+
 /* Works until there is a session with the peer. When none is required it is tried for a while only: the
  * peer may be asleep, and the message then goes as a sealed packet that waits for it at the broker. */
 static pqi_cli_exit wait_for_session(const send_args *a, pqi_host_node *node)
@@ -84,7 +94,8 @@ static pqi_cli_exit wait_for_session(const send_args *a, pqi_host_node *node)
     const double end = pqi_cli_seconds() + (double)seconds;
     pqi_now now = pqi_host_now();
     pqi_status st = pqi_endpoint_connect(e, &now, id, 0);
-    while (st == PQI_OK && pqi_cli_seconds() < end) {
+    bool closed = st == PQI_ERR_POLICY && may_open(e);
+    while ((st == PQI_OK || closed) && pqi_cli_seconds() < end) {
         pqi_session_info info;
         pqi_node_event ev;
         now = pqi_host_now();
@@ -92,6 +103,11 @@ static pqi_cli_exit wait_for_session(const send_args *a, pqi_host_node *node)
             return PQI_CLI_OK;
         }
         st = pqi_host_node_poll(node, 20, &ev);
+        if (st == PQI_OK && closed) {
+            now = pqi_host_now();
+            st = pqi_endpoint_connect(e, &now, id, 0);
+            closed = st == PQI_ERR_POLICY && may_open(e);
+        }
     }
     if (!required && (st == PQI_OK || st == PQI_ERR_POLICY)) {
         return PQI_CLI_OK;
@@ -131,6 +147,23 @@ static pqi_cli_exit drain(const send_args *a, pqi_host_node *node)
                            (unsigned long long)lost);
 }
 
+/* A device that starts knows nothing of the time: what it may not send yet waits until it may. */
+static pqi_status send_when_open(
+    const send_args *a, pqi_host_node *node, const pqi_outbound *msg, size_t *wire)
+{
+    const double end = pqi_cli_seconds() + (double)a->wait;
+    pqi_status st = pqi_host_node_send(node, msg, (int)a->node.qos, wire);
+    while (
+        st == PQI_ERR_POLICY && may_open(pqi_host_node_endpoint(node)) && pqi_cli_seconds() < end) {
+        pqi_node_event ev;
+        st = pqi_host_node_poll(node, 50, &ev);
+        if (st == PQI_OK) {
+            st = pqi_host_node_send(node, msg, (int)a->node.qos, wire);
+        }
+    }
+    return st;
+}
+
 static pqi_cli_exit send_one(const send_args *a, pqi_class cls, pqi_host_node *node, pqi_cspan body)
 {
     const uint64_t now = pqi_host_now().unix_s;
@@ -146,7 +179,13 @@ static pqi_cli_exit send_one(const send_args *a, pqi_class cls, pqi_host_node *n
         .not_after = {a->expires != 0 ? PQI_EXPIRY_UNIX : 0u, now + a->expires},
     };
     size_t wire = 0;
-    pqi_status st = pqi_host_node_send(node, &msg, (int)a->node.qos, &wire);
+    pqi_status st = send_when_open(a, node, &msg, &wire);
+    const pqi_reason why = pqi_endpoint_reason(pqi_host_node_endpoint(node));
+    if (st == PQI_ERR_POLICY && !pqi_reason_allows(why)) {
+        return pqi_cli_fail(PQI_CLI_FAILED, pqi_cli_reason_help(why),
+            "class %s to %s is closed: %s", a->class_name ? a->class_name : "L", a->to,
+            pqi_reason_name(why));
+    }
     if (st == PQI_ERR_POLICY && pqi_host_node_endpoint(node)->cert.sig_alg == 0) {
         return pqi_cli_fail(PQI_CLI_FAILED,
             "join again without --kem-only to send; it receives as it is",

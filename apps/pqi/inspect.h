@@ -43,6 +43,13 @@ typedef pqi_status (*pqi_inspect_decode)(
 pqi_status pqi_inspect_cert(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
 pqi_status pqi_inspect_manifest(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
 pqi_status pqi_inspect_revocations(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
+pqi_status pqi_inspect_head(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
+pqi_status pqi_inspect_roster(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
+pqi_status pqi_inspect_policy(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
+pqi_status pqi_inspect_statement(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
+pqi_status pqi_inspect_tick(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
+pqi_status pqi_inspect_ask(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
+pqi_status pqi_inspect_answer(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
 pqi_status pqi_inspect_join(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
 pqi_status pqi_inspect_factory(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
 pqi_status pqi_inspect_challenge(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
@@ -86,6 +93,7 @@ void pqi_inspect_add_cert(const pqi_inspect_ctx *c, json_t *o, const pqi_cert *c
 pqi_status pqi_inspect_check_cert(const pqi_inspect_ctx *c, const pqi_cert *cert);
 /* What to do about a signature that was not checked, or what it was checked with. */
 #define PQI_INSPECT_GIVE_ROOT "give --root MANIFEST"
+const char *pqi_inspect_note(pqi_status st); /* may be NULL */
 
 /* ---- text (inspect_text.c) ---------------------------------------------------------------------- */
 

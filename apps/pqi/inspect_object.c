@@ -2,6 +2,7 @@
  * Which object is it, and what is wrong with it when it is not quite one. */
 #include "inspect.h"
 
+#include <pqi/control.h>
 #include <pqi/endpoint.h>
 
 #include <string.h>
@@ -23,12 +24,23 @@ typedef struct kind {
 static const kind kinds[] = {
     {"certificate", "a certificate",
         {PQI_LIT("\xd2\x84")}, {PQI_LIT("\x10\x68pqi-cert")}, PQI_CERT_MAX, pqi_inspect_cert},
-    {"revocation snapshot", "a revocation snapshot",
-        {PQI_LIT("\xd2\x84")}, {PQI_LIT("\x10\x67pqi-rev")}, PQI_REVOCATIONS_MAX,
+    {"revocation log", "a revocation log",
+        {PQI_LIT("\xd8\x62\x84")}, {PQI_LIT("\x10\x67pqi-rev")}, PQI_REVOCATIONS_MAX,
         pqi_inspect_revocations},
     {"root manifest", "a root manifest",
         {PQI_LIT("\xd8\x62\x84")}, {PQI_LIT("\x10\x68pqi-root")}, PQI_MANIFEST_MAX,
         pqi_inspect_manifest},
+    {"control head", "a control head",
+        {PQI_LIT("\xd2\x84")}, {PQI_LIT("\x10\x68pqi-head")}, PQI_HEAD_MAX, pqi_inspect_head},
+    {"roster", "a roster",
+        {PQI_LIT("\xd2\x84")}, {PQI_LIT("\x10\x6apqi-roster")}, PQI_ROSTER_MAX,
+        pqi_inspect_roster},
+    {"statement", "a statement",
+        {PQI_LIT("\xd2\x84")}, {PQI_LIT("\x10\x6dpqi-statement")}, PQI_STATEMENT_MAX,
+        pqi_inspect_statement},
+    {"policy", "a policy",
+        {PQI_LIT("\xd8\x62\x84")}, {PQI_LIT("\x10\x6apqi-policy")}, PQI_POLICY_MAX,
+        pqi_inspect_policy},
     {"join request", "a join request",
         {PQI_LIT("\xd8\x62\x84")}, {PQI_LIT("\x10\x68pqi-join")}, PQI_JOIN_REQUEST_MAX,
         pqi_inspect_join},
@@ -46,6 +58,14 @@ static const kind kinds[] = {
         {PQI_LIT("\x73")}, {NULL, 0}, PQI_GRANT_MAX, pqi_inspect_grant},
     {"confirmation", "a confirmation",
         {PQI_LIT("\x74")}, {NULL, 0}, PQI_CONFIRM_LEN, pqi_inspect_confirm},
+    {"tick", "a tick",
+        {PQI_LIT("\x72")}, {NULL, 0}, PQI_TICK_LEN, pqi_inspect_tick},
+    {"local tick", "a tick of a delegate",
+        {PQI_LIT("\x75")}, {NULL, 0}, PQI_LOCAL_TICK_LEN, pqi_inspect_tick},
+    {"question", "a question to a control plane",
+        {PQI_LIT("\x76")}, {NULL, 0}, PQI_ASK_LEN + PQI_ID_MAX, pqi_inspect_ask},
+    {"answer", "an answer of a control plane",
+        {PQI_LIT("\x77")}, {NULL, 0}, PQI_ANSWER_HEAD + PQI_MANIFEST_MAX, pqi_inspect_answer},
 };
 /* clang-format on */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pqi inspect: certificate, root manifest, revocation snapshot. */
+ * pqi inspect: certificate, root manifest, log of revocations. */
 #include "inspect.h"
 
 #include <stdlib.h>
@@ -71,7 +71,7 @@ pqi_status pqi_inspect_check_cert(const pqi_inspect_ctx *c, const pqi_cert *cert
     return pqi_cert_verify(c->algs, cert, c->root, &now, c->tmp);
 }
 
-static const char *note_of(pqi_status st)
+const char *pqi_inspect_note(pqi_status st)
 {
     switch ((int)st) {
     case PQI_AGAIN:
@@ -94,9 +94,9 @@ pqi_status pqi_inspect_cert(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_
     }
     pqi_inspect_add_cert(c, out->fields, &cert);
     pqi_status check = pqi_inspect_check_cert(c, &cert);
-    pqi_inspect_put_state(out, out->fields, "signature", check, note_of(check));
+    pqi_inspect_put_state(out, out->fields, "signature", check, pqi_inspect_note(check));
     pqi_inspect_put_state(out, out->fields, "validity", PQI_AGAIN, "needs the fleet's epoch");
-    pqi_inspect_put_state(out, out->fields, "revocation", PQI_AGAIN, "needs a snapshot");
+    pqi_inspect_put_state(out, out->fields, "revocation", PQI_AGAIN, "needs the log");
     return PQI_OK;
 }
 
@@ -175,7 +175,7 @@ pqi_status pqi_inspect_manifest(const pqi_inspect_ctx *c, pqi_cspan in, pqi_insp
     return PQI_OK;
 }
 
-/* ---- revocation snapshot ------------------------------------------------------------------------ */
+/* ---- log of revocations ------------------------------------------------------------------------- */
 
 static json_t *revoked_list(const pqi_revocations *r)
 {
@@ -195,9 +195,20 @@ static json_t *revoked_list(const pqi_revocations *r)
     return list;
 }
 
+/* What a head names when the log ends here. */
+static void put_log_hash(const pqi_inspect_ctx *c, json_t *o, const pqi_revocations *r)
+{
+    uint8_t hash[32];
+    memcpy(hash, r->prev, sizeof hash);
+    if (pqi_rev_log_fold(c->algs, r->entries, hash) == PQI_OK) {
+        pqi_inspect_put_hex(o, "hash", hash, sizeof hash);
+    }
+}
+
 pqi_status pqi_inspect_revocations(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out)
 {
     pqi_revocations r;
+    int quorum = 0;
     pqi_status st = pqi_revocations_decode(c->algs, in, &r);
     if (st != PQI_OK) {
         return st;
@@ -205,11 +216,17 @@ pqi_status pqi_inspect_revocations(const pqi_inspect_ctx *c, pqi_cspan in, pqi_i
     json_t *o = out->fields;
     pqi_inspect_put_fleet(o, r.fleet_id);
     pqi_inspect_put_uint(o, "root_version", r.root_version);
-    pqi_inspect_put_uint(o, "seq", r.seq);
+    pqi_inspect_put_str(o, "part", r.from == 0 ? "the whole log" : "what was added");
+    pqi_inspect_put_uint(o, "from", r.from);
+    pqi_inspect_put_uint(o, "seq", (uint64_t)r.from + r.count);
+    pqi_inspect_put_hex(o, "from_hash", r.prev, sizeof r.prev);
+    put_log_hash(c, o, &r);
     pqi_inspect_put_uint(o, "count", r.count);
     pqi_inspect_put(o, "revoked", revoked_list(&r));
-    pqi_inspect_put_uint(o, "signature_bytes", r.signature.len);
-    st = c->root == NULL ? PQI_AGAIN : pqi_revocations_verify(c->algs, &r, c->root, c->tmp);
-    pqi_inspect_put_state(out, o, "signature", st, note_of(st));
+    pqi_inspect_put_uint(o, "signature_bytes", r.signatures.len);
+    st =
+        c->root == NULL ? PQI_AGAIN : pqi_revocations_verify(c->algs, &r, c->root, c->tmp, &quorum);
+    pqi_inspect_put_state(out, o, "signature", st,
+        st == PQI_OK && quorum ? "with the policy keys' as well" : pqi_inspect_note(st));
     return PQI_OK;
 }

@@ -15,8 +15,11 @@ extern "C" {
 typedef struct pqi_announcement {
     uint32_t epoch;      /* 1, 2, ... of this device's announcements; unsigned: its key epoch */
     pqi_cspan cert, sig; /* the encoded certificate; the device's signature, empty without one */
-    pqi_cspan body;      /* everything before the signature's length */
-    pqi_cspan prekeys;   /* prekey block, docs/spec/prekeys.md; empty: none */
+    pqi_cspan
+        body; /* everything before the signature's length; signed is the body without its proof */
+    pqi_cspan prekeys; /* prekey block, docs/spec/prekeys.md; empty: none */
+    pqi_cspan
+        proof; /* path in the roster, pqi_path_decode(); not signed, it proves itself; empty: none */
 } pqi_announcement;
 
 /* Splits an announcement; the spans in *out point into `in`. The certificate is not looked at.
@@ -38,7 +41,7 @@ typedef struct pqi_announced_prekey {
 PQI_API PQI_MUST_CHECK pqi_status pqi_announce_prekey(const pqi_algs *a,
     const pqi_announcement *ann, const pqi_cert *cert, pqi_announced_prekey *out);
 
-/* Checks the device's signature over topic and body. A certificate without a signing key has none: then
+/* Checks the device's signature over topic and body, less its proof. A certificate without a signing key has none: then
  * the announcement must be unsigned and carry the certificate's key epoch, so that it says nothing but the
  * certificate, which the issuer signed.
  * a      in  knows the certificate's signature algorithm

@@ -4,15 +4,18 @@
  * nothing, knows no clock and calls back only into the provider and the store table. The port moves
  * the bytes (pqi/host_mqtt.h on Linux, the caller's stack on a microcontroller).
  *
- * Topics: announcements pq/4/k/<id> (retained), revocations pq/4/v (retained), mailboxes
- * pq/4/m/<id>/<slot> (retained, v1 packets sealed to a prekey), sessions pq/4/i/<id>, pq/4/r/<id> and
- * pq/4/s/<to>/<from>; every other topic carries messages that are not retained, as v1 packets or in
- * sessions.
+ * Topics: announcements pq/4/k/<id> (retained), the control plane's of pqi/control.h, mailboxes
+ * pq/4/m/<id>/<slot> (retained, v1 packets sealed to a prekey), sessions pq/4/i/<id>, pq/4/r/<id>,
+ * pq/4/s/<to>/<from> and pq/4/x/<to>/<from>; every other topic carries messages that are not retained, as
+ * v1 packets or in sessions.
+ *
+ * What may be done when not everything is known of the fleet is decided by pqi/gate.h alone.
  *
  * One endpoint is used by one thread at a time. Order of work and budgets: docs/spec/v1.md. */
 #ifndef PQI_ENDPOINT_H
 #define PQI_ENDPOINT_H
 
+#include <pqi/ctl.h>
 #include <pqi/pk.h>
 #include <pqi/session.h>
 #include <pqi/store.h>
@@ -27,11 +30,13 @@ extern "C" {
 #define PQI_TOPIC_INIT        "pq/4/i/" /* to a responder: docs/spec/session.md */
 #define PQI_TOPIC_RESP        "pq/4/r/" /* to an initiator */
 #define PQI_TOPIC_SESSION     "pq/4/s/" /* <to>/<from>: packets of a session without a message */
-#define PQI_TOPIC_MAILBOX     "pq/4/m/"
-#define PQI_ANNOUNCE_MAX      (PQI_CERT_MAX + 8192u)
-#define PQI_WINDOW_BITS       1024u
-#define PQI_SEQ_RESERVE       256u /* sender: numbers reserved ahead on disk */
-#define PQI_HIGH_RESERVE      64u  /* receiver: numbers a stored mark is set ahead */
+#define PQI_TOPIC_WITNESS                                                                          \
+    "pq/4/x/" /* <to>/<from>: questions and answers of witnesses, in sessions */
+#define PQI_TOPIC_MAILBOX "pq/4/m/"
+#define PQI_ANNOUNCE_MAX  (PQI_CERT_MAX + 8192u + PQI_PATH_MAX)
+#define PQI_WINDOW_BITS   1024u
+#define PQI_SEQ_RESERVE   256u /* sender: numbers reserved ahead on disk */
+#define PQI_HIGH_RESERVE  64u  /* receiver: numbers a stored mark is set ahead */
 
 /* Why a packet was dropped: one counter each, for logs, audit and the demonstration. */
 typedef enum pqi_drop {
@@ -51,9 +56,9 @@ typedef enum pqi_drop {
     PQI_DROP_SIGNATURE,
     PQI_DROP_SEALED,   /* the box does not open */
     PQI_DROP_CERT,     /* announcement: certificate does not verify */
-    PQI_DROP_MISMATCH, /* announcement: id, topic, certificate differ; list: un-revokes */
+    PQI_DROP_MISMATCH, /* announcement: id, topic, certificate differ; revocations: another history */
     PQI_DROP_EPOCH,    /* announcement: older, or another one of equal epoch */
-    PQI_DROP_TABLE,    /* no free peer slot */
+    PQI_DROP_TABLE,    /* no free peer slot; more revoked than the table holds */
     PQI_DROP_STATE,    /* our own store or provider failed: fail closed */
     PQI_DROP_POLICY,   /* algorithms below our policy; before any public-key operation */
     PQI_DROP_SESSION,  /* no such session, or not in this state */
@@ -62,6 +67,8 @@ typedef enum pqi_drop {
     PQI_DROP_RETAINED, /* a retained packet outside a mailbox */
     PQI_DROP_LATE,     /* authentic, and its time is past */
     PQI_DROP_TIME,     /* authentic, and nobody can tell whether its time is past */
+    PQI_DROP_GAP,      /* revocations that begin behind what we have: some between are missing */
+    PQI_DROP_CLOSED,   /* what is known of the fleet does not allow it: pqi_event.reason */
     PQI_DROP_COUNT_,
     PQI_DROP_INT32_ = 2147483647
 } pqi_drop;
@@ -73,9 +80,10 @@ typedef enum pqi_event_kind {
     PQI_EV_NONE = 0, /* nothing to do: a repeated announcement, our own echo */
     PQI_EV_MESSAGE,  /* plain holds a verified message */
     PQI_EV_PEER,     /* a peer was learned or changed */
-    PQI_EV_REVOKED,  /* revocations were applied */
+    PQI_EV_REVOKED,  /* revocations were applied; more may be in `control` */
     PQI_EV_DROP,
     PQI_EV_SESSION, /* something about the session with `peer`: notes */
+    PQI_EV_CONTROL, /* the control plane said something new, or something alarming: `control` */
     PQI_EV_INT32_ = 2147483647
 } pqi_event_kind;
 
@@ -89,7 +97,11 @@ typedef enum pqi_event_kind {
 
 typedef struct pqi_event {
     pqi_event_kind kind;
-    pqi_drop drop;             /* for PQI_EV_DROP */
+    pqi_drop drop; /* for PQI_EV_DROP; for PQI_EV_CONTROL: why an alarming object was not taken */
+    pqi_reason reason;         /* for PQI_DROP_CLOSED: why; audit */
+    unsigned control;          /* PQI_CTL_* of what was taken */
+    uint8_t announce;          /* 1: publish pqi_endpoint_announce() again */
+    uint8_t marked;            /* of a message: 1: what we know of the fleet is stale */
     uint8_t notes;             /* PQI_NOTE_* */
     uint8_t session;           /* of a message: 1: it came in a session */
     char peer[PQI_ID_MAX + 1]; /* "" when not known */
@@ -117,9 +129,10 @@ typedef struct pqi_rate {
 
 /* Defaults for a gateway and a microcontroller: protocol budgets, docs/spec/v1.md. */
 typedef struct pqi_limits {
-    pqi_rate peer_sig;      /* signature checks of one peer's v1 packets; refunded when authentic */
-    pqi_rate global_sig;    /* all peers together */
-    pqi_rate announce;      /* announcements needing a signature check, all together */
+    pqi_rate peer_sig;   /* signature checks of one peer's v1 packets; refunded when authentic */
+    pqi_rate global_sig; /* all peers together */
+    pqi_rate announce; /* announcements needing a signature check, all together; control objects of
+                             * each kind likewise, by themselves */
     pqi_rate announce_peer; /* of one known peer */
     uint32_t packet_max;    /* bytes of a v1 packet, <= PQI_V1_PACKET_MAX */
     uint32_t window_bits;   /* 128 or 1024 */
@@ -168,6 +181,8 @@ typedef struct pqi_peer {
     uint8_t id_len;
     uint8_t key_id[PQI_KEY_ID_LEN];
     uint32_t key_epoch, roster_index, ann_epoch;
+    uint8_t issuer_kid[PQI_KID_LEN];
+    uint32_t roster_seq;                 /* of the newest roster that it proved to be in; 0: none */
     uint8_t ann_hash[32], cert_hash[32]; /* of topic and signed part; of the certificate */
     uint8_t cert384[48]; /* SHA-384 of the certificate; zero: not known since the start */
     const pqi_kem *kem;
@@ -197,9 +212,16 @@ typedef struct pqi_endpoint_cfg {
     pqi_provider *provider;
     const pqi_nvm *nvm;
     pqi_endpoint_keys keys;
-    pqi_cspan cert;         /* own certificate, encoded */
-    pqi_cspan manifest;     /* encoded; its hash must be `pinned` */
-    const uint8_t *pinned;  /* 32 bytes */
+    pqi_cspan cert;        /* own certificate, encoded */
+    pqi_cspan manifest;    /* encoded; its hash must be `pinned` */
+    const uint8_t *pinned; /* 32 bytes */
+    pqi_revoked *revoked;  /* table of revocations in force: revoked_max entries, at least 1 */
+    uint32_t
+        revoked_max; /* as many as the fleet may ever revoke under one root: else those are refused */
+    pqi_span
+        manifest_mem; /* room for a later root manifest; empty: the root cannot be rotated here */
+    pqi_span policy_mem;    /* room for a policy's payload; empty: policies with rows are refused */
+    pqi_span head_mem;      /* room for a head to pass on, PQI_HEAD_MAX; empty: none is passed on */
     const pqi_suite *suite; /* for sending; NULL: chosen for each peer, pqi_suite_choose() */
     pqi_alg_policy policy;  /* of our own certificate, the manifest's signers, peers and packets */
     pqi_limits limits;
@@ -212,8 +234,8 @@ typedef struct pqi_endpoint_cfg {
 } pqi_endpoint_cfg;
 
 typedef struct pqi_endpoint {
-    pqi_endpoint_cfg cfg;
-    pqi_manifest manifest;
+    pqi_endpoint_cfg cfg; /* policy, modes and use as tightened by the fleet's policy */
+    pqi_ctl ctl;          /* root, head, time, revocations, policy, roster */
     pqi_cert cert;
     pqi_store peers_store, seq_store, prekey_store;
     pqi_own_prekey prekeys[PQI_PREKEYS_MAX]; /* the newest last */
@@ -223,21 +245,27 @@ typedef struct pqi_endpoint {
     uint8_t prekey_stale, prekey_sweep;      /* record or provider hold more than there is */
     uint8_t prekey_news;                     /* the announcement changed and nobody was told */
     uint32_t ann_epoch;
-    uint64_t rev_seq;
-    uint32_t n_revoked;
-    pqi_revoked revoked[PQI_REVOKED_MAX];
-    uint8_t self_revoked;
-    uint8_t own_hash[32];                     /* of the own certificate */
-    pqi_bucket global_sig, announce, control; /* control: revocation lists */
+    uint8_t own_hash[32];       /* of the own certificate */
+    pqi_alg_policy base_policy; /* of cfg, as the caller gave it, and so the next two */
+    pqi_session_use base_use;
+    uint8_t base_modes;
+    size_t head_len;      /* of the head in cfg.head_mem; 0: none */
+    uint32_t roster_root; /* root version of the rosters that peers proved to be in */
+    uint32_t
+        gates; /* freshness and flags at the last look: when it changes, sessions are looked at */
+    pqi_bucket global_sig, announce, control[PQI_OBJ_COUNT_];
+    pqi_now seen;      /* at the last call */
+    pqi_reason reason; /* of the last call that was refused: pqi_endpoint_reason() */
+    uint64_t refused_by[PQI_REASON_COUNT_];
     uint64_t accepted, sent, drops[PQI_DROP_COUNT_];
     pqi_pk_counts pk;                 /* public-key operations since it was opened */
     struct pqi_ep_sessions *sessions; /* in cfg.sessions.mem; NULL: none */
     int open;
 } pqi_endpoint;
 
-/* Scratch for these algorithms and limits and this many peers, bytes. */
-PQI_API size_t pqi_endpoint_scratch_len(
-    const pqi_algs *a, const pqi_limits *limits, size_t n_peers);
+/* Bytes of cfg->scratch. Of cfg are read algs, n_peers, revoked_max and the lengths of manifest,
+ * manifest_mem and policy_mem. */
+PQI_API size_t pqi_endpoint_scratch_len(const pqi_endpoint_cfg *cfg);
 
 /* Verifies manifest and own certificate, checks that the keys match it, loads peers and sequence
  * state, and moves every sequence number past what may have been used before a crash (INV-96).
@@ -296,11 +324,15 @@ typedef struct pqi_outbound {
  * needed and not up yet: one is being made, pqi_endpoint_poll(); PQI_ERR_LIMIT: the session is used up,
  * likewise; PQI_ERR_POLICY: our own certificate does not allow the topic or, for v1, has no signing key;
  * the peer is revoked, outside its window or below cfg->policy; no common suite; v1 where sessions are
- * required; the session's healing is overdue for this class;
+ * required; a gate refuses it, pqi_endpoint_reason() tells which;
  * PQI_ERR_STORAGE, PQI_ERR_ROLLBACK: numbers could not be reserved, nothing was sent;
  * PQI_ERR_SPACE: *out_len tells the need. */
 PQI_API PQI_MUST_CHECK pqi_status pqi_endpoint_send(
     pqi_endpoint *e, const pqi_now *now, const pqi_outbound *msg, pqi_span out, size_t *out_len);
+
+/* Which gate refused the last pqi_endpoint_send() or pqi_endpoint_connect() that answered PQI_ERR_POLICY;
+ * PQI_REASON_OK: none, it was something else. */
+PQI_API pqi_reason pqi_endpoint_reason(const pqi_endpoint *e);
 
 /* ---- sessions ----------------------------------------------------------------------------------- */
 
@@ -314,17 +346,21 @@ typedef struct pqi_outpacket {
     uint32_t wait_ms;          /* nothing is due before; a call before that is harmless */
 } pqi_outpacket;
 
-/* The next packet that sessions want to send by themselves: handshakes, answers, rounds. Call it after
- * every receive and send, and when wait_ms has passed, until len is 0; publish with QoS 1, not retained.
+/* The next packet that the endpoint wants to send by itself: handshakes, answers, rounds of sessions, and
+ * questions to the control plane. Call it, with or without sessions, after every receive and send, and when wait_ms has passed, until len is 0; publish with QoS 1, not retained.
  * out: PQI_ENDPOINT_POLL_MAX bytes. PQI_OK; PQI_ERR_ARG; PQI_ERR_STATE. Failures of provider or store
  * are counted as PQI_DROP_STATE and tried again later. */
 #define PQI_ENDPOINT_POLL_MAX 16384u
 PQI_API PQI_MUST_CHECK pqi_status pqi_endpoint_poll(
     pqi_endpoint *e, const pqi_now *now, pqi_span out, pqi_outpacket *o);
 
+/* For times without a network: writes, at most once an hour, how old what we know of the fleet is.
+ * pqi_endpoint_poll() does that too. A failure is counted as PQI_DROP_STATE and tried again. */
+PQI_API void pqi_endpoint_tick(pqi_endpoint *e, const pqi_now *now);
+
 /* Asks for a session with a peer now, not at the first message. refresh 1: also when there is one.
  * PQI_OK; PQI_ERR_MISSING: unknown or not ready; PQI_ERR_UNSUPPORTED: no sessions here; PQI_ERR_POLICY:
- * revoked, or no mode or suite that both ends allow. */
+ * revoked, or no mode or suite that both ends allow, or a gate. */
 PQI_API PQI_MUST_CHECK pqi_status pqi_endpoint_connect(
     pqi_endpoint *e, const pqi_now *now, pqi_cspan peer, int refresh);
 

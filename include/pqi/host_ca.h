@@ -26,7 +26,7 @@
 extern "C" {
 #endif
 
-#define PQI_HOST_CA_SCHEMA        2          /* PRAGMA user_version */
+#define PQI_HOST_CA_SCHEMA        3          /* PRAGMA user_version */
 #define PQI_HOST_CA_CHALLENGE_TTL 86400u     /* s */
 #define PQI_HOST_CA_SKIP          1000u      /* numbers skipped by recover */
 #define PQI_HOST_CA_FLEET_MAX     64u        /* bytes of a fleet name */
@@ -137,10 +137,17 @@ PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_confirm(
 
 /* ---- revocation --------------------------------------------------------------------------------- */
 
-/* Revokes key epochs up to and including `epoch` (0: the device, for ever), signs the new snapshot
- * and stores both. PQI_ERR_MISSING: no such device or epoch; PQI_ERR_LIMIT: PQI_REVOKED_MAX. */
+/* Revokes key epochs up to and including `epoch` (0: the device, for ever): one more entry of the log.
+ * *seq: entries of the log afterwards, also when it was so already. Publish the log, or what was added,
+ * pqi_host_ca_revocations_from(). PQI_ERR_MISSING: no such device or epoch; PQI_ERR_LIMIT:
+ * PQI_REV_LOG_MAX, or PQI_REVOKED_MAX devices. */
 PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_revoke(
     pqi_host_ca *ca, pqi_cspan id, uint32_t epoch, uint8_t reason, uint64_t *seq);
+
+/* Several in one transaction, all or none, next to each other in the log; *failed gets the index of the
+ * bad one. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_revoke_many(pqi_host_ca *ca, const pqi_cspan *ids,
+    size_t n, uint32_t epoch, uint8_t reason, uint64_t *seq, size_t *failed);
 
 /* ---- reading ------------------------------------------------------------------------------------ */
 
@@ -149,7 +156,7 @@ typedef struct pqi_host_ca_info {
     uint8_t fleet_id[PQI_FLEET_ID_LEN];
     uint8_t manifest_hash[32];
     uint32_t root_version;
-    uint64_t generation, rev_seq;
+    uint64_t generation, rev_seq; /* entries of the log of revocations */
     uint64_t devices, certs, pending, active, revoked_devices;
     uint32_t provider_caps;
     const char *provider;
@@ -195,11 +202,15 @@ PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_each_audit(
 PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_device_get(pqi_host_ca *ca, pqi_cspan id,
     char mem[PQI_SCOPES_MAX][PQI_PREFIX_MAX + 1], pqi_host_ca_device *out);
 
-/* Root manifest; newest revocation snapshot (there is one from init on). PQI_ERR_SPACE. */
+/* Root manifest; the whole log of revocations, signed (there is one from init on, empty); its part behind
+ * entry `from`. A log: PQI_REVOCATIONS_MAX is enough. PQI_ERR_SPACE; PQI_ERR_MISSING: nothing is behind
+ * `from`; statuses of the provider. */
 PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_manifest(
     pqi_host_ca *ca, pqi_span out, size_t *out_len);
 PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_revocations(
     pqi_host_ca *ca, pqi_span out, size_t *out_len);
+PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_revocations_from(
+    pqi_host_ca *ca, uint32_t from, pqi_span out, size_t *out_len);
 
 /* ---- care --------------------------------------------------------------------------------------- */
 
@@ -210,16 +221,18 @@ PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_backup(pqi_host_ca *ca, const char
 typedef struct pqi_host_ca_recovered {
     uint64_t registry, counter; /* generations found */
     uint64_t generation;        /* now */
-    uint64_t rev_seq;
-    uint32_t devices; /* whose epochs were moved */
-    uint32_t merged;  /* revocations taken from the snapshot */
+    uint64_t rev_seq;           /* entries of the log */
+    uint32_t devices;           /* whose epochs were moved */
+    uint32_t merged;            /* of them taken from the published log */
 } pqi_host_ca_recovered;
 
-/* After a restored backup or a rollback: moves every key epoch, the next roster index and the
- * revocation number on by PQI_HOST_CA_SKIP, ends all challenges and pending certificates, writes the
- * audit table, and brings registry and counter together. Revocations made after the copy are lost in
- * it: pass the newest published snapshot to merge them (empty: none).
- * PQI_ERR_AUTH: the snapshot is not of this fleet; statuses of open except PQI_ERR_ROLLBACK. */
+/* After a restored backup or a rollback: moves every key epoch and the next roster index on by
+ * PQI_HOST_CA_SKIP, ends all challenges and pending certificates, writes the audit table, and brings
+ * registry and counter together. Revocations made after the copy are lost in it: pass the newest published
+ * log, or a part that begins no later than this one ends, to add them. Empty: none were made; if that is
+ * wrong, devices that have them refuse every later entry of this registry until the root is rotated.
+ * PQI_ERR_AUTH: not of this fleet and root version, or with another history than the copy's; statuses of
+ * open except PQI_ERR_ROLLBACK. */
 PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_recover(
     const pqi_host_ca_cfg *cfg, pqi_cspan newest_revocations, pqi_host_ca_recovered *out);
 

@@ -82,6 +82,17 @@ PQI_API PQI_MUST_CHECK pqi_status pqi_host_device_join(const pqi_host_device_cfg
 PQI_API PQI_MUST_CHECK pqi_status pqi_host_device_install(const pqi_host_device_cfg *cfg,
     pqi_cspan grant, const pqi_now *now, uint8_t confirm[PQI_CONFIRM_LEN]);
 
+/* What is stored of the fleet: no more than a device knows right after its start. */
+typedef struct pqi_host_control_status {
+    int present; /* the root names a head key: the fleet has a control plane */
+    uint32_t root_version, head_epoch, tick, policy_seq, rev_seq, roster_seq; /* 0: none yet */
+    uint32_t revoked;                                                         /* entries in force */
+    uint64_t
+        age_s; /* how old the newest tick was when that was written, at least; UINT64_MAX: lost */
+    uint64_t signed_time; /* unix seconds; 0: none */
+    unsigned flags;       /* PQI_GATE_* */
+} pqi_host_control_status;
+
 typedef struct pqi_host_device_status {
     char id[PQI_ID_MAX + 1];
     uint8_t pinned[32];
@@ -96,9 +107,11 @@ typedef struct pqi_host_device_status {
     int32_t sig_alg;
     uint32_t provider_caps; /* PQI_CAP_* */
     const char *provider;   /* static */
+    pqi_host_control_status control;
 } pqi_host_device_status;
 
-/* PQI_OK; PQI_ERR_MISSING: no initialised device here; statuses of init. Changes nothing on disk. */
+/* PQI_OK; PQI_ERR_MISSING: no initialised device here; statuses of init. Changes nothing on disk, but that it
+ * ends a write which was cut off. */
 PQI_API PQI_MUST_CHECK pqi_status pqi_host_device_get_status(
     const pqi_host_device_cfg *cfg, pqi_host_device_status *out);
 

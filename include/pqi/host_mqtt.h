@@ -65,10 +65,14 @@ typedef struct pqi_mqtt_stats {
 PQI_API PQI_MUST_CHECK pqi_status pqi_host_mqtt_open(
     pqi_host_mqtt **out, const pqi_host_mqtt_cfg *cfg);
 
-/* Subscribes now and after every reconnect. At most 32 filters: PQI_ERR_LIMIT. PQI_ERR_ARG: not a
+/* Subscribes now and after every reconnect. At most 64 filters: PQI_ERR_LIMIT. PQI_ERR_ARG: not a
  * topic filter. */
 PQI_API PQI_MUST_CHECK pqi_status pqi_host_mqtt_subscribe(
     pqi_host_mqtt *m, const char *filter, int qos);
+
+/* Subscribes again to the filters that begin with prefix, so that the broker sends its retained messages
+ * again. Nothing while there is no connection: the next one does it. */
+PQI_API void pqi_host_mqtt_again(pqi_host_mqtt *m, const char *prefix);
 
 /* Hands a message to the broker, or keeps it until there is one. PQI_OK says no more than that.
  * PQI_ERR_ARG: not a topic, or too long; PQI_ERR_LIMIT: out of memory. */

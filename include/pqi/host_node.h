@@ -31,6 +31,7 @@ typedef enum pqi_node_event_kind {
     PQI_NODE_PEER,     /* ev.peer was learned or changed */
     PQI_NODE_REVOKED,
     PQI_NODE_DROP,         /* ev.drop tells why */
+    PQI_NODE_CONTROL,      /* ev.control: what the control plane said, or what alarms */
     PQI_NODE_SESSION,      /* ev.notes tell of the session with ev.peer */
     PQI_NODE_REFUSED,      /* the broker refused a publish: text */
     PQI_NODE_UNSUBSCRIBED, /* the broker refused a subscription, ours to revocations or announcements
@@ -61,7 +62,7 @@ PQI_API PQI_MUST_CHECK pqi_status pqi_host_node_subscribe(
 PQI_API PQI_MUST_CHECK pqi_status pqi_host_node_send(
     pqi_host_node *n, const pqi_outbound *msg, int qos, size_t *wire_len);
 
-/* Publishes an object as it is, such as a revocation snapshot, retained. */
+/* Publishes an object as it is, such as the log of revocations, retained. */
 PQI_API PQI_MUST_CHECK pqi_status pqi_host_node_publish_raw(
     pqi_host_node *n, const char *topic, pqi_cspan payload, int retain);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Identity objects: root manifest, operational certificate, revocation snapshot. Formats, byte by
- * byte: docs/spec/objects.md. All are deterministic CBOR (RFC 8949 section 4.2) under COSE_Sign1 or
- * COSE_Sign (RFC 9052); the COSE typ header (RFC 9596) names the object, so none can stand for
- * another.
+ * Identity objects: root manifest, operational certificate, revocation log. Formats, byte by byte:
+ * docs/spec/objects.md and, of the log, docs/spec/control.md. All are deterministic CBOR (RFC 8949
+ * section 4.2) under COSE_Sign1 or COSE_Sign (RFC 9052); the COSE typ header (RFC 9596) names the
+ * object, so none can stand for another.
  *
  * Decoding needs no key, allocates nothing and leaves *out alone on failure; the spans in *out point
  * into the input, which must outlive it. Verification is a second, explicit step. Nothing here is
@@ -30,7 +30,7 @@ extern "C" {
 
 #define PQI_CERT_MAX        12288u /* caps on encoded objects, bytes: checked before parsing */
 #define PQI_MANIFEST_MAX    65536u
-#define PQI_REVOCATIONS_MAX (32u * 1024u)
+#define PQI_REVOCATIONS_MAX (64u * 1024u)
 
 /* PQI_OK; PQI_ERR_ARG: empty, longer than PQI_ID_MAX, or a byte outside the set (INV-1). */
 PQI_API PQI_MUST_CHECK pqi_status pqi_id_check(pqi_cspan id);
@@ -189,7 +189,10 @@ PQI_API PQI_MUST_CHECK pqi_status pqi_scope_check(
 PQI_API PQI_MUST_CHECK pqi_status pqi_cert_build(const pqi_algs *a, pqi_provider *p, pqi_key issuer,
     const pqi_cert *fields, pqi_span out, size_t *out_len);
 
-/* ---- revocation snapshot ------------------------------------------------------------------------ */
+/* ---- revocation log ------------------------------------------------------------------------------ */
+
+#define PQI_REVOKED_LEN 9u /* bytes of an entry: roster index u32, min key epoch u32, reason u8 */
+#define PQI_REV_LOG_MAX 4096u /* entries of a log; a new root version begins a new one */
 
 typedef struct pqi_revoked {
     uint32_t roster_index;
@@ -197,25 +200,46 @@ typedef struct pqi_revoked {
     uint8_t reason;
 } pqi_revoked;
 
+/* A contiguous part of the log of one root version: entries from + 1 .. from + count. from 0 is the whole
+ * log so far. The log's hash: R0 = SHA-256("PQI4 rev log" || fleet id || root version u32), then
+ * Rk = SHA-256("PQI4 rev entry" || R(k-1) || entry k). A head names the number and the hash. */
 typedef struct pqi_revocations {
     uint8_t fleet_id[PQI_FLEET_ID_LEN];
     uint32_t root_version;
-    uint64_t seq;   /* strictly increasing */
-    uint32_t count; /* entries, sorted by roster index, unique */
-    pqi_cspan encoded, protected_, payload, entries, signature;
+    uint32_t from;     /* entries before this part */
+    uint8_t prev[32];  /* R(from) */
+    uint32_t count;    /* entries here, 1..; 0 only with from 0 */
+    pqi_cspan entries; /* count * PQI_REVOKED_LEN bytes */
+    pqi_cspan encoded, body_protected, payload, signatures;
 } pqi_revocations;
 
+/* PQI_OK; PQI_ERR_DECODE: not the one encoding, over a cap, beyond PQI_REV_LOG_MAX, an epoch of 0, an empty
+ * part that is not from 0, from 0 with another hash than R0. */
 PQI_API PQI_MUST_CHECK pqi_status pqi_revocations_decode(
     const pqi_algs *a, pqi_cspan in, pqi_revocations *out);
-/* Entry i < count of a decoded snapshot, found by walking from the first; zero for another i. */
+/* Entry i < count; zero for another i. */
 PQI_API pqi_revoked pqi_revocations_at(const pqi_revocations *r, uint32_t i);
-/* Signed by a revoker key, or by an issuer key where the manifest names no revoker.
- * PQI_ERR_AUTH: signature, fleet or root version. */
+/* R0 of a log. PQI_OK; PQI_ERR_ARG: NULL; statuses of the hash. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_rev_log_start(const pqi_algs *a,
+    const uint8_t fleet_id[PQI_FLEET_ID_LEN], uint32_t root_version, uint8_t out[32]);
+/* The log's hash after more entries, whole ones of the encoded form; state is read and written, and left
+ * alone on failure. PQI_OK; PQI_ERR_ARG; statuses of the hash. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_rev_log_fold(
+    const pqi_algs *a, pqi_cspan entries, uint8_t state[32]);
+PQI_API void pqi_revoked_write(const pqi_revoked *e, uint8_t out[PQI_REVOKED_LEN]);
+/* Signed by the manifest's threshold of revoker keys, or of issuer keys where it names no revoker;
+ * *quorum: 1 when policy keys up to their threshold signed as well, 0 on failure. PQI_OK; PQI_ERR_AUTH:
+ * signature, fleet or root version, or a signature of a key of these roles that does not verify;
+ * PQI_ERR_UNSUPPORTED; PQI_ERR_SPACE: tmp. */
 PQI_API PQI_MUST_CHECK pqi_status pqi_revocations_verify(
-    const pqi_algs *a, const pqi_revocations *r, const pqi_manifest *m, pqi_span tmp);
+    const pqi_algs *a, const pqi_revocations *r, const pqi_manifest *m, pqi_span tmp, int *quorum);
+/* Signs n entries with 1..PQI_MANIFEST_KEYS_MAX different keys: a revoker, and policy keys for a quorum.
+ * Of head fleet_id, root_version, from and prev are read; prev of from 0 is computed. PQI_ERR_ARG: what
+ * pqi_revocations_decode() refuses, or a key twice; PQI_ERR_SPACE: *out_len tells the need; statuses of
+ * the provider. */
 PQI_API PQI_MUST_CHECK pqi_status pqi_revocations_build(const pqi_algs *a, pqi_provider *p,
-    pqi_key signer, const pqi_revocations *head, const pqi_revoked *entries, size_t n, pqi_span out,
-    size_t *out_len);
+    const pqi_key *handles, size_t n_handles, const pqi_revocations *head,
+    const pqi_revoked *entries, size_t n, pqi_span out, size_t *out_len);
 
 #ifdef __cplusplus
 }

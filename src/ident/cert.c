@@ -34,14 +34,8 @@ pqi_status pqi_cert_window(const pqi_cert *c, const pqi_now *now)
 pqi_status pqi_cert_verify(
     const pqi_algs *a, const pqi_cert *c, const pqi_manifest *m, const pqi_now *now, pqi_span tmp)
 {
-    const pqi_manifest_key *by = pqi_ident_find_key(m, PQI_ROLE_ISSUER, c->issuer_kid);
-    pqi_cose_sign1 s;
-    pqi_status st = pqi_cose_sign1_decode(c->encoded, PQI_TYP_CERT, &s);
-    if (st != PQI_OK || by == NULL || by->alg != s.alg || m->threshold[PQI_ROLE_ISSUER] != 1) {
-        return PQI_ERR_AUTH; /* one signature cannot meet a higher threshold */
-    }
-    const pqi_cose_signed what = {c->protected_, {NULL, 0}, c->payload};
-    st = pqi_cose_verify(a, by, PQI_DOMAIN_CERT, &what, c->signature, tmp);
+    const pqi_ident_single x = {a, m, PQI_TYP_CERT, PQI_DOMAIN_CERT, c->encoded};
+    pqi_status st = pqi_ident_one(&x, PQI_ROLE_ISSUER, tmp);
     return st == PQI_OK ? pqi_cert_window(c, now) : st;
 }
 

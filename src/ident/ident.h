@@ -4,6 +4,8 @@
 #define PQI_IDENT_IDENT_H
 
 #include "base/cbor.h"
+#include "ident/cose.h"
+#include <pqi/control.h>
 #include <pqi/join.h>
 #include <pqi/trust.h>
 
@@ -43,6 +45,60 @@ PQI_MUST_CHECK pqi_status pqi_ident_key_id(
 const pqi_manifest_key *pqi_ident_find_key(
     const pqi_manifest *m, pqi_role role, const uint8_t kid[PQI_KID_LEN]);
 
+int pqi_ident_kid_cmp(const uint8_t *x, const uint8_t *y);
+
+/* quorum.c: objects that several keys of a manifest sign. Signatures ascend by kid: one order, and no
+ * signer twice. PQI_OK; PQI_ERR_DECODE. */
+PQI_MUST_CHECK pqi_status pqi_ident_check_signers(pqi_cspan signatures);
+
+typedef struct pqi_ident_multi {
+    const pqi_algs *algs;
+    const pqi_manifest *by;
+    pqi_cspan domain;
+    pqi_cose_sign what; /* its signers were checked */
+} pqi_ident_multi;
+
+/* How many keys of `role` signed; signatures of other keys count nothing. PQI_OK; PQI_ERR_AUTH: one of
+ * the role does not verify; PQI_ERR_UNSUPPORTED: one has an algorithm that is not built in, *good counts
+ * the others; PQI_ERR_SPACE: tmp. */
+PQI_MUST_CHECK pqi_status pqi_ident_count(
+    const pqi_ident_multi *x, pqi_role role, pqi_span tmp, unsigned *good);
+/* As many as the threshold of the role? PQI_OK; PQI_ERR_AUTH: too few, or the role has no key; else as
+ * above. */
+PQI_MUST_CHECK pqi_status pqi_ident_quorum(const pqi_ident_multi *x, pqi_role role, pqi_span tmp);
+
+typedef struct pqi_ident_keyring {
+    const pqi_algs *algs;
+    pqi_provider *p;
+    pqi_cspan domain;
+    const pqi_key *handles;
+    size_t n;
+} pqi_ident_keyring;
+/* Into n places of `sorted`, ascending by kid. PQI_ERR_ARG: one twice; as pqi_cose_signer_load(). */
+PQI_MUST_CHECK pqi_status pqi_ident_load_signers(
+    const pqi_ident_keyring *ring, pqi_cose_signer *sorted);
+
+typedef struct pqi_ident_single {
+    const pqi_algs *algs;
+    const pqi_manifest *by;
+    pqi_cspan typ, domain;
+    pqi_cspan encoded; /* the whole object */
+} pqi_ident_single;
+
+/* Is it a COSE_Sign1 by a key of `role`, of which one is enough? PQI_OK; PQI_ERR_AUTH;
+ * PQI_ERR_UNSUPPORTED: an algorithm that is not built in; PQI_ERR_SPACE: tmp. */
+PQI_MUST_CHECK pqi_status pqi_ident_one(const pqi_ident_single *x, pqi_role role, pqi_span tmp);
+
+/* Is an object that names these the manifest's to judge? */
+bool pqi_ident_same_fleet(
+    const pqi_manifest *m, const uint8_t fleet_id[PQI_FLEET_ID_LEN], uint32_t root_version);
+
+/* A prefix of topics: 1..PQI_PREFIX_MAX bytes of UTF-8, no wildcard, no NUL, no '/' at its end. */
+bool pqi_ident_prefix_ok(pqi_cspan prefix);
+/* A topic name of at most PQI_TOPIC_MAX bytes without wildcards. */
+bool pqi_ident_topic_ok(pqi_cspan topic);
+/* Whole levels: the topic is the prefix, or goes on with a separator behind it. */
+bool pqi_ident_covers(pqi_cspan prefix, pqi_cspan topic);
 /* Are the scope's fields in their sets? */
 bool pqi_ident_scope_ok(const pqi_scope *s);
 /* What pqi_scope_check() says of every class at once: bit 1 << pqi_class in *classes, which is 0 unless the
@@ -55,11 +111,21 @@ void pqi_cert_put_payload(wr *w, const pqi_cert *c);
 void pqi_manifest_put_payload(wr *w, const pqi_manifest_spec *s);
 void pqi_revocations_put_payload(
     wr *w, const pqi_revocations *head, const pqi_revoked *entries, size_t n);
+void pqi_head_put_payload(wr *w, const pqi_head *h);
+void pqi_roster_put_payload(wr *w, const pqi_roster *r);
+void pqi_policy_put_payload(wr *w, const pqi_policy *x);
+void pqi_statement_put_payload(wr *w, const pqi_statement *s);
 
 /* Domain labels, docs/spec/domains.md. */
 #define PQI_DOMAIN_CERT         ((pqi_cspan){PQI_LIT("PQI4 cert")})
 #define PQI_DOMAIN_ROOT         ((pqi_cspan){PQI_LIT("PQI4 root")})
 #define PQI_DOMAIN_REV          ((pqi_cspan){PQI_LIT("PQI4 rev")})
+#define PQI_DOMAIN_HEAD         ((pqi_cspan){PQI_LIT("PQI4 head")})
+#define PQI_DOMAIN_ROSTER       ((pqi_cspan){PQI_LIT("PQI4 roster")})
+#define PQI_DOMAIN_POLICY       ((pqi_cspan){PQI_LIT("PQI4 policy")})
+#define PQI_DOMAIN_STATEMENT    ((pqi_cspan){PQI_LIT("PQI4 statement")})
+#define PQI_REV_LOG_START       ((pqi_cspan){PQI_LIT("PQI4 rev log")}) /* not signed: hashes */
+#define PQI_REV_LOG_ENTRY       ((pqi_cspan){PQI_LIT("PQI4 rev entry")})
 #define PQI_DOMAIN_FACTORY      ((pqi_cspan){PQI_LIT("PQI4 factory")})
 #define PQI_DOMAIN_JOIN_FACTORY ((pqi_cspan){PQI_LIT("PQI4 join factory")})
 #define PQI_DOMAIN_JOIN_POP     ((pqi_cspan){PQI_LIT("PQI4 join pop")})
@@ -67,9 +133,13 @@ void pqi_revocations_put_payload(
 #define PQI_FACTORY_FP ((pqi_cspan){PQI_LIT("PQI4 factory fp")})
 
 /* COSE typ headers. */
-#define PQI_TYP_CERT ((pqi_cspan){PQI_LIT("pqi-cert")})
-#define PQI_TYP_ROOT ((pqi_cspan){PQI_LIT("pqi-root")})
-#define PQI_TYP_REV  ((pqi_cspan){PQI_LIT("pqi-rev")})
-#define PQI_TYP_JOIN ((pqi_cspan){PQI_LIT("pqi-join")})
+#define PQI_TYP_CERT      ((pqi_cspan){PQI_LIT("pqi-cert")})
+#define PQI_TYP_ROOT      ((pqi_cspan){PQI_LIT("pqi-root")})
+#define PQI_TYP_REV       ((pqi_cspan){PQI_LIT("pqi-rev")})
+#define PQI_TYP_HEAD      ((pqi_cspan){PQI_LIT("pqi-head")})
+#define PQI_TYP_ROSTER    ((pqi_cspan){PQI_LIT("pqi-roster")})
+#define PQI_TYP_POLICY    ((pqi_cspan){PQI_LIT("pqi-policy")})
+#define PQI_TYP_STATEMENT ((pqi_cspan){PQI_LIT("pqi-statement")})
+#define PQI_TYP_JOIN      ((pqi_cspan){PQI_LIT("pqi-join")})
 
 #endif

@@ -3,27 +3,15 @@
 #include "ident/cose.h"
 #include "ident/ident.h"
 
-#include "base/mem.h"
 #include "ct/ct.h"
 
 #define N_ROLES 5u /* PQI_ROLE_ROOT..PQI_ROLE_HEAD */
-
-/* Lexicographic; kids are public. */
-static int kid_cmp(const uint8_t *x, const uint8_t *y)
-{
-    for (size_t i = 0; i < PQI_KID_LEN; i++) {
-        if (x[i] != y[i]) {
-            return x[i] < y[i] ? -1 : 1;
-        }
-    }
-    return 0;
-}
 
 /* Keys stand in ascending order of role and kid, so a set of keys has one encoding, and no key
  * counts twice in a role. */
 static bool key_before(const pqi_manifest_key *x, const pqi_manifest_key *y)
 {
-    return x->role != y->role ? x->role < y->role : kid_cmp(x->kid, y->kid) < 0;
+    return x->role != y->role ? x->role < y->role : pqi_ident_kid_cmp(x->kid, y->kid) < 0;
 }
 
 /* Every role with keys has a threshold that its keys can meet, no other role has one, and there is
@@ -106,23 +94,6 @@ static pqi_status finish_keys(const pqi_algs *a, pqi_manifest *m)
     return thresholds_ok(m->keys, m->n_keys, m->threshold) ? PQI_OK : PQI_ERR_DECODE;
 }
 
-/* Signatures ascend by kid: one order, and no signer twice. */
-static pqi_status check_signers(pqi_cspan signatures)
-{
-    rd r;
-    size_t n = pqi_cose_signatures_begin(&r, signatures);
-    uint8_t last[PQI_KID_LEN];
-    for (size_t i = 0; i < n && !r.bad; i++) {
-        pqi_cose_signature s = {0};
-        pqi_cose_signature_next(&r, &s);
-        if (i != 0 && kid_cmp(last, s.kid) >= 0) {
-            rd_fail(&r);
-        }
-        memcpy(last, s.kid, PQI_KID_LEN);
-    }
-    return rd_done(&r);
-}
-
 pqi_status pqi_manifest_decode(const pqi_algs *a, pqi_cspan in, pqi_manifest *out)
 {
     if (a == NULL || out == NULL) {
@@ -135,7 +106,7 @@ pqi_status pqi_manifest_decode(const pqi_algs *a, pqi_cspan in, pqi_manifest *ou
     pqi_manifest m = {0};
     pqi_status st = pqi_cose_sign_decode(in, PQI_TYP_ROOT, &s);
     if (st == PQI_OK) {
-        st = check_signers(s.signatures);
+        st = pqi_ident_check_signers(s.signatures);
     }
     if (st == PQI_OK) {
         st = read_payload(s.payload, &m);
@@ -173,32 +144,9 @@ pqi_status pqi_manifest_verify(
     if (!may_sign(m, by)) {
         return PQI_ERR_AUTH;
     }
-    rd r;
-    size_t n = pqi_cose_signatures_begin(&r, m->signatures);
-    unsigned good = 0;
-    bool unsupported = false;
-    for (size_t i = 0; i < n && !r.bad; i++) {
-        pqi_cose_signature s = {0};
-        pqi_cose_signature_next(&r, &s);
-        const pqi_manifest_key *k = pqi_ident_find_key(by, PQI_ROLE_ROOT, s.kid);
-        if (r.bad || k == NULL) {
-            continue; /* a root key of the other version, at a rotation */
-        }
-        if (k->alg != s.alg) {
-            return PQI_ERR_AUTH;
-        }
-        const pqi_cose_signed what = {m->body_protected, s.protected_, m->payload};
-        pqi_status st = pqi_cose_verify(a, k, PQI_DOMAIN_ROOT, &what, s.signature, tmp);
-        if (st != PQI_OK && st != PQI_ERR_UNSUPPORTED) {
-            return st;
-        }
-        unsupported = unsupported || st != PQI_OK;
-        good += st == PQI_OK ? 1u : 0u;
-    }
-    if (!r.bad && by->threshold[PQI_ROLE_ROOT] != 0 && good >= by->threshold[PQI_ROLE_ROOT]) {
-        return PQI_OK;
-    }
-    return unsupported ? PQI_ERR_UNSUPPORTED : PQI_ERR_AUTH;
+    const pqi_ident_multi x = {
+        a, by, PQI_DOMAIN_ROOT, {m->body_protected, m->payload, m->signatures}};
+    return pqi_ident_quorum(&x, PQI_ROLE_ROOT, tmp);
 }
 
 /* ---- building ---------------------------------------------------------------------------------- */
@@ -269,27 +217,6 @@ static pqi_status sort_keys(
     return thresholds_ok(sorted, spec->n_keys, spec->threshold) ? PQI_OK : PQI_ERR_ARG;
 }
 
-static pqi_status load_signers(
-    const pqi_algs *a, pqi_provider *p, const pqi_key *handles, size_t n, pqi_cose_signer *sorted)
-{
-    for (size_t i = 0; i < n; i++) {
-        pqi_cose_signer s;
-        pqi_status st = pqi_cose_signer_load(a, p, handles[i], PQI_DOMAIN_ROOT, &s);
-        if (st != PQI_OK) {
-            return st;
-        }
-        size_t at = i;
-        for (; at > 0 && kid_cmp(s.kid, sorted[at - 1].kid) < 0; at--) {
-            sorted[at] = sorted[at - 1];
-        }
-        if (at > 0 && kid_cmp(s.kid, sorted[at - 1].kid) == 0) {
-            return PQI_ERR_ARG;
-        }
-        sorted[at] = s;
-    }
-    return PQI_OK;
-}
-
 pqi_status pqi_manifest_build(const pqi_algs *a, pqi_provider *p, const pqi_manifest_spec *spec,
     const pqi_key *handles, size_t n_handles, pqi_span out, size_t *out_len)
 {
@@ -306,7 +233,8 @@ pqi_status pqi_manifest_build(const pqi_algs *a, pqi_provider *p, const pqi_mani
     pqi_cose_signer signers[PQI_COSE_SIGNATURES_MAX];
     pqi_status st = sort_keys(a, spec, keys);
     if (st == PQI_OK) {
-        st = load_signers(a, p, handles, n_handles, signers);
+        const pqi_ident_keyring ring = {a, p, PQI_DOMAIN_ROOT, handles, n_handles};
+        st = pqi_ident_load_signers(&ring, signers);
     }
     if (st != PQI_OK) {
         return st;

@@ -18,15 +18,24 @@ static bool plain_topic(pqi_cspan t)
     return true;
 }
 
+bool pqi_ident_topic_ok(pqi_cspan topic)
+{
+    return topic.len <= PQI_TOPIC_MAX && plain_topic(topic);
+}
+
+bool pqi_ident_prefix_ok(pqi_cspan prefix)
+{
+    return prefix.len <= PQI_PREFIX_MAX && plain_topic(prefix) &&
+           prefix.ptr[prefix.len - 1] != '/' && pqi_utf8_check(prefix) == PQI_OK;
+}
+
 bool pqi_ident_scope_ok(const pqi_scope *s)
 {
     bool sets = s->rights != 0 && (s->rights & ~RIGHTS_ALL) == 0 && s->cls <= PQI_CLASS_S;
-    return sets && s->prefix.len <= PQI_PREFIX_MAX && plain_topic(s->prefix) &&
-           s->prefix.ptr[s->prefix.len - 1] != '/' && pqi_utf8_check(s->prefix) == PQI_OK;
+    return sets && pqi_ident_prefix_ok(s->prefix);
 }
 
-/* Whole levels: the topic is the prefix, or goes on with a separator behind it. */
-static bool covers(pqi_cspan prefix, pqi_cspan topic)
+bool pqi_ident_covers(pqi_cspan prefix, pqi_cspan topic)
 {
     if (prefix.len == 0 || prefix.len > topic.len ||
         !pqi_ct_eq(prefix.ptr, topic.ptr, prefix.len)) {
@@ -58,12 +67,12 @@ pqi_status pqi_ident_scope_classes(
     const pqi_scope *scopes, size_t n, pqi_cspan topic, uint8_t right, uint8_t *classes)
 {
     *classes = 0;
-    bool args = (scopes != NULL || n == 0) && topic.len <= PQI_TOPIC_MAX && plain_topic(topic);
+    bool args = (scopes != NULL || n == 0) && pqi_ident_topic_ok(topic);
     if (!args || right == 0 || (right & ~RIGHTS_ALL) != 0) {
         return PQI_ERR_ARG;
     }
     for (size_t i = 0; i < n; i++) {
-        if ((scopes[i].rights & right) == right && covers(scopes[i].prefix, topic)) {
+        if ((scopes[i].rights & right) == right && pqi_ident_covers(scopes[i].prefix, topic)) {
             *classes |= allowed_by(scopes[i].cls);
         }
     }

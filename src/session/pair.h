@@ -219,8 +219,13 @@ typedef struct pqi_pair_at {
     uint8_t min_level;                 /* of our policy */
     uint32_t head_epoch;               /* of our control head */
     uint8_t head_hash[PQI_HS_HEAD];
+    uint8_t closed;  /* PQI_PAIR_NO_*: what we do not begin ourselves now; the endpoint's gates */
     uint64_t now_ms; /* does not go back */
 } pqi_pair_at;
+
+#define PQI_PAIR_NO_RESUME 0x01u
+#define PQI_PAIR_NO_HANDSHAKE                                                                      \
+    0x02u /* a new INIT, or the same one again; one that is out is given up in its time */
 
 /* Full buckets, all handshake memories free. Once, before any other call. */
 void pqi_pair_env_init(const pqi_pair_env *env, uint64_t now_ms);
@@ -310,6 +315,9 @@ void pqi_pair_want(pqi_pair *p, pqi_pair_why why);
 /* Ends everything at once (revocation, loss of trust: INV-58): sessions, handshake, gate keys,
  * replies. Counters and budgets stay. */
 void pqi_pair_end(const pqi_pair_env *env, uint32_t index);
+
+/* Is there a session, stable or the one before it, that both ends confirmed? */
+bool pqi_pair_has_session(const pqi_pair_env *env, uint32_t index);
 
 /* What is to be on the medium: counters reserved ahead, resumption secrets. Store it, with nothing
  * else done to the pair in between, then call pqi_pair_stored(). Secret: wipe it.

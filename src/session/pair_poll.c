@@ -16,6 +16,16 @@ static uint64_t held_until(const pqi_pair_env *env, const pqi_pair *p)
     return h == NULL ? 0 : h->since_ms + env->limits->hold_ms;
 }
 
+static bool resume_open(const pqi_pair_at *at)
+{
+    return (at->closed & PQI_PAIR_NO_RESUME) == 0;
+}
+
+static bool handshake_open(const pqi_pair_at *at)
+{
+    return (at->closed & PQI_PAIR_NO_HANDSHAKE) == 0;
+}
+
 /* An own INIT is wanted and nothing but its counter may be in the way. The slot is free, or held by an
  * INIT of the peer that may be nobody's: two ends that each answered an INIT which the other has
  * forgotten would wait for ever. An initiator that is still there gets NOSESS for its CONF. */
@@ -23,8 +33,18 @@ static bool begins(const pqi_pair_env *env, const pqi_pair_at *at, const pqi_pai
 {
     bool room = p->core.role == PQI_PAIR_NONE ||
                 (p->core.role == PQI_PAIR_R && at->now_ms >= held_until(env, p));
-    return p->why != PQI_PAIR_WHY_NONE && room && at->choice.suite != NULL &&
-           (pqi_pair_may_resume(env, p) || (at->choice.begins && p->core.ctr < UINT64_MAX));
+    if (p->why == PQI_PAIR_WHY_NONE || !room || at->choice.suite == NULL) {
+        return false;
+    }
+    return pqi_pair_may_resume(env, p)
+               ? resume_open(at)
+               : handshake_open(at) && at->choice.begins && p->core.ctr < UINT64_MAX;
+}
+
+/* The INIT that is out may go out again. */
+static bool repeats(const pqi_pair_at *at, const pqi_pair *p)
+{
+    return p->core.resumed ? resume_open(at) : handshake_open(at);
 }
 
 /* What begins needs no counter, or its counter is on the medium. */
@@ -100,7 +120,7 @@ static bool has_packet(const pqi_pair_env *env, const pqi_pair_at *at, const pqi
 {
     switch (p->core.role) {
     case PQI_PAIR_PEND:
-        if (given_up(env, at, p) || timer_over(at, p)) {
+        if (given_up(env, at, p) || (timer_over(at, p) && repeats(at, p))) {
             return true;
         }
         break;
@@ -404,7 +424,7 @@ static pqi_status make(made *m)
     if (given_up(m->env, m->at, p)) {
         give_up(m->env, m->at, p);
     }
-    if (k->role == PQI_PAIR_PEND && timer_over(m->at, p)) {
+    if (k->role == PQI_PAIR_PEND && timer_over(m->at, p) && repeats(m->at, p)) {
         return remake_init(m);
     }
     if (ready(m->env, m->at, p)) {

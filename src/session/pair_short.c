@@ -124,3 +124,8 @@ pqi_drop pqi_pair_on_short(pqi_pair_in *in)
     }
     return s.type == PQI_HS_T_CHAL ? on_chal(in, &s) : on_rej(in, &s, m);
 }
+
+bool pqi_pair_has_session(const pqi_pair_env *env, uint32_t index)
+{
+    return index < env->n_pairs && env->pairs[index].core.stable != 0;
+}

@@ -11,8 +11,8 @@
 
 #include <stdbool.h>
 
-#define PQI_JOURNAL_OVERHEAD 48u   /* header 20 + PQI_SEAL_OVERHEAD */
-#define PQI_JOURNAL_MAX      4096u /* bytes of a record */
+#define PQI_JOURNAL_OVERHEAD 48u    /* header 20 + PQI_SEAL_OVERHEAD */
+#define PQI_JOURNAL_MAX      65536u /* bytes of a record: a root manifest is the longest */
 #define PQI_JOURNAL_NAME     32u
 
 typedef struct pqi_journal {

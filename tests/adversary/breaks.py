@@ -51,8 +51,11 @@ def apply(name):
     changed = {}
     for target, old, new in read(name):
         if target not in changed:
-            with open(os.path.join(TOP, target), encoding="utf-8") as f:
-                changed[target] = f.read()
+            try:
+                with open(os.path.join(TOP, target), encoding="utf-8") as f:
+                    changed[target] = f.read()
+            except OSError as e:
+                raise Broken("%s: %s" % (name, e)) from e
         if changed[target].count(old) != 1:
             raise Broken("%s: %d times in %s: %s" % (
                 name, changed[target].count(old), target, old.split("\n")[0]))

@@ -59,11 +59,16 @@ class Fleet:
         self.pqi("device", "install", *self.args(node), "--out", f("confirm"), f("grant"))
         self.pqi("ca", "confirm", *self.args("ca"), f("confirm"))
 
-    def revoke(self, node):
-        """The bytes of the new revocation list."""
-        self.pqi("ca", "revoke", *self.args("ca"), "--yes", "--out", self.path("list"), node)
-        with open(self.path("list"), "rb") as f:
-            return f.read()
+    def revoke(self, node, known):
+        """The bytes of the whole log of revocations, and of what was added after entry `known`."""
+        parts = []
+        self.pqi("ca", "revoke", *self.args("ca"), "--yes", node)
+        for first in (0, known):
+            self.pqi("ca", "export", *self.args("ca"), "--from", str(first), "--out",
+                     self.path("list"), "revocations")
+            with open(self.path("list"), "rb") as f:
+                parts.append(f.read())
+        return parts
 
     def copy_to(self, folder):
         shutil.copytree(self.folder, folder)

@@ -16,7 +16,7 @@ The rules, by name (docs/adversary.md says them in full):
   muted       genuine first delivery refused by a budget nobody but others used up
   lost        a message was lost though the attacker took none away
   poisoned    genuine first delivery refused because of what others sent before
-  list        a revocation list that the revoker did not make was applied
+  list        revocations that the revoker did not sign were applied
   size        more than the largest packet was looked at
   memory      a flood made the process grow
   epoch       a peer went back to an older key or announcement epoch
@@ -31,7 +31,7 @@ The rules, by name (docs/adversary.md says them in full):
 
 # Refusals that stand before the first public-key operation, docs/spec/v1.md sections 4 and 7.
 CHEAP = {"size", "topic", "decode", "suite", "unknown", "not-for-us", "revoked", "expired", "scope",
-         "replay", "gate", "budget", "mismatch", "epoch", "table", "policy"}
+         "replay", "gate", "budget", "mismatch", "epoch", "table", "policy", "gap"}
 # What an honest packet that arrives for the first time is never refused for.
 POISONED = {"size", "topic", "decode", "suite", "scope", "gate", "signature", "sealed"}
 PEER_BURST, PEER_PER_S = 8, 1.0  # signature checks of one peer, docs/spec/v1.md section 6
@@ -131,7 +131,7 @@ class Oracle:
     def on_refused(self, node, reason, work, hostile, neutral, peer, kind, oversized=False):
         """hostile: 0 as it was published and not accepted before, 1 made by a broker, 2 by an
         insider, 3 a real announcement under another name; kind: d data, a announcement,
-        v revocation list."""
+        v revocations."""
         self.counts["refused"] += 1
         self.counts["hostile"] += hostile != 0
         self.reasons[reason] = self.reasons.get(reason, 0) + 1
@@ -199,7 +199,7 @@ class Oracle:
 
     def on_list(self, node, hostile):
         if hostile:
-            self.broken("list", "%s applied a list that nobody published" % node)
+            self.broken("list", "%s applied revocations that nobody published" % node)
 
     def on_listed(self, peer):
         self.listed.add(peer)

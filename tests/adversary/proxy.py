@@ -21,13 +21,13 @@ class Hang(Exception):
 
 
 class Letter:
-    """Something a node (or, for a list, the fleet) published."""
+    """Something a node (or, for revocations, the fleet) published."""
 
     def __init__(self, topic, payload, qos, retain, sender):
         self.topic, self.payload, self.qos, self.retain = topic, payload, qos, retain
         self.sender = sender
         self.to = None      # of data
-        self.names = ()     # of a revocation list: who is on it
+        self.names = ()     # of revocations: whose
         self.flip = False   # the retain flag is turned on its way down
         self.down_qos = None
         self.got = set()

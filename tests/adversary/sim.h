@@ -15,7 +15,7 @@ typedef struct sim_letter {
     uint8_t *b;
     size_t len;
     int from, to; /* to < 0: everybody */
-    char kind;    /* d data, a announcement, v revocation list, s a packet of sessions alone */
+    char kind;    /* d data, a announcement, v revocations, s a packet of sessions alone */
     unsigned got; /* bit n: node n accepted it, or computed for it */
 } sim_letter;
 
@@ -62,10 +62,9 @@ typedef struct sim {
     size_t queue[SIM_HELD]; /* of a reordering */
     size_t n_queue;
     unsigned texts;
-    msg stranger[SIM_STRANGERS]; /* announcements of devices that nobody needs */
-    uint64_t list_seq;
-    long newest_list; /* of the fleet, on the tape; -1: none yet */
-    pqi_revoked revoked[SIM_NODES];
+    msg stranger[SIM_STRANGERS];    /* announcements of devices that nobody needs */
+    long newest_list;               /* the fleet's whole log, on the tape; -1: none yet */
+    pqi_revoked revoked[SIM_NODES]; /* the log */
     size_t n_revoked;
     int counting; /* a flood: refusals are added up, not printed */
     uint64_t flood, flood_work, flood_us, flood_pages;
@@ -109,7 +108,7 @@ long sim_announce(sim *w, int n);
 void sim_pump(sim *w);
 void sim_revoke(sim *w, int n);
 void sim_new_root(sim *w);
-void sim_list(sim *w); /* publishes the list as it is */
+void sim_list(sim *w); /* publishes the whole log as it is */
 /* Attacker off, everybody on, clean delivery: every pair must talk. */
 void sim_quiet(sim *w);
 

@@ -36,7 +36,7 @@ static void pass(sim *w, size_t at, int to, int retained)
 void sim_transmit(sim *w, size_t at)
 {
     const sim_letter *l = &w->tape[at];
-    const int kept = l->kind == 'a' || l->kind == 'v';
+    const int kept = l->kind == 'a' || strcmp(l->topic, PQI_TOPIC_REVOCATIONS) == 0;
     const int retained = kept != (w->rule == RULE_RETAIN);
     if (l->to >= 0) {
         pass(w, at, l->to, retained);
@@ -248,22 +248,28 @@ long sim_announce(sim *w, int n)
     return sim_record(w, topic, out, len, n, -1, 'a');
 }
 
-void sim_list(sim *w)
+/* Entries from + 1 and what follows. */
+static long publish_log(sim *w, uint32_t from)
 {
     static msg m;
-    fleet_revoke(w->n[0].d->f, ++w->list_seq, w->revoked, w->n_revoked, &m);
+    fleet_revoke(w->n[0].d->f, from, w->revoked, w->n_revoked, &m);
     const long letter = sim_record(w, m.topic, m.b, m.len, -1, -1, 'v');
     if (letter >= 0) {
-        w->newest_list = letter;
         sim_publish(w, (size_t)letter);
     }
+    return letter;
 }
 
-/* The fleet gets a new root manifest, the same for everybody; lists begin anew under it. */
+void sim_list(sim *w)
+{
+    const long letter = publish_log(w, 0);
+    w->newest_list = letter >= 0 ? letter : w->newest_list;
+}
+
+/* The fleet gets a new root manifest, the same for everybody; the log begins anew under it. */
 void sim_new_root(sim *w)
 {
     fleet_root(w->n[0].d->f, w->n[0].d->f->root_version + 1u);
-    w->list_seq = 0;
     w->stolen = 0;
     for (int i = 0; i < SIM_NODES; i++) {
         sim_start(w, i, 1);
@@ -280,12 +286,12 @@ void sim_revoke(sim *w, int n)
             return;
         }
     }
-    size_t at = w->n_revoked++; /* sorted by roster index */
-    for (; at != 0 && w->revoked[at - 1].roster_index > (uint32_t)n + 1u; at--) {
-        w->revoked[at] = w->revoked[at - 1];
-    }
-    w->revoked[at] = (pqi_revoked){.roster_index = (uint32_t)n + 1u, .min_key_epoch = UINT32_MAX};
+    w->revoked[w->n_revoked++] =
+        (pqi_revoked){.roster_index = (uint32_t)n + 1u, .min_key_epoch = UINT32_MAX};
     printf("V %s\n", sim_name(n));
+    if (w->n_revoked > 1) {
+        (void)publish_log(w, (uint32_t)w->n_revoked - 1u); /* at once, beside the retained one */
+    }
     sim_list(w);
 }
 

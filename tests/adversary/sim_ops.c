@@ -445,13 +445,21 @@ static void op_low_order(sim *w, const uint64_t *a)
     }
 }
 
-/* A stolen revoker key: 0 the highest number there is, 1 a list that takes everything back. */
+/* A stolen revoker key: 0 as many entries as a message of the harness holds, 1 a log without those of the
+ * fleet. */
 static void op_stolen_revoker(sim *w, const uint64_t *a)
 {
+    enum { MANY = 1500 };
     static msg m;
+    static pqi_revoked log[SIM_NODES + MANY];
     w->stolen = 1;
-    const uint64_t number = a[0] % 2u ? w->list_seq + 1000u : UINT64_MAX;
-    fleet_revoke(w->n[0].d->f, number, w->revoked, a[0] % 2u ? 0 : w->n_revoked, &m);
+    const size_t own = a[0] % 2u ? 0 : w->n_revoked;
+    const size_t more = a[0] % 2u ? w->n_revoked + 3u : MANY;
+    memcpy(log, w->revoked, own * sizeof log[0]);
+    for (size_t i = 0; i < more; i++) {
+        log[own + i] = (pqi_revoked){.roster_index = 100, .min_key_epoch = 1u + (uint32_t)i};
+    }
+    fleet_revoke(w->n[0].d->f, 0, log, own + more, &m);
     const long at = sim_record(w, m.topic, m.b, m.len, -1, -1, 'v');
     if (at >= 0) {
         sim_publish(w, (size_t)at);

@@ -3,6 +3,7 @@
 #include "adversary/sim.h"
 
 #include "adversary/watch.h"
+#include <pqi/control.h>
 #include <time.h>
 
 static const char *const names[SIM_NODES] = {"a", "b", "c"};
@@ -120,7 +121,7 @@ void sim_reset(sim *w)
     w->rule = RULE_NONE;
     w->rule_left = w->texts = 0;
     w->rule_control = 0;
-    w->step = w->list_seq = 0;
+    w->step = 0;
     w->newest_list = -1;
     w->stolen = 0;
     if (w->n[0].d->f->root_version != 1) {
@@ -295,7 +296,10 @@ static void shadow(const dev *d, pqi_endpoint *e, pqi_peer peers[FLEET_PEERS])
     memset(&e->announce, 0, sizeof e->announce);
     memset(&e->control, 0, sizeof e->control);
     memset(e->drops, 0, sizeof e->drops);
+    memset(e->refused_by, 0, sizeof e->refused_by);
     memset(&e->pk, 0, sizeof e->pk);
+    memset(&e->seen, 0, sizeof e->seen);
+    dev_forget_ctl(&e->ctl);
     memcpy(peers, d->peers, FLEET_PEERS * sizeof *peers);
     for (size_t i = 0; i < FLEET_PEERS; i++) {
         memset(&peers[i].sig_bucket, 0, sizeof peers[i].sig_bucket);
@@ -322,7 +326,7 @@ static char kind_of(const char *topic)
         strncmp(topic, PQI_TOPIC_SESSION, sizeof PQI_TOPIC_SESSION - 1) == 0) {
         return 's';
     }
-    if (strcmp(topic, PQI_TOPIC_REVOCATIONS) == 0) {
+    if (strcmp(topic, PQI_TOPIC_REVOCATIONS) == 0 || strcmp(topic, PQI_TOPIC_REV_DELTA) == 0) {
         return 'v';
     }
     return strncmp(topic, PQI_TOPIC_ANNOUNCE, sizeof PQI_TOPIC_ANNOUNCE - 1) == 0 ? 'a' : 'd';
@@ -352,9 +356,11 @@ static void print_event(sim *w, int n, const char *topic, int hostile, uint64_t 
         printf("P %s %s %u %u\n", names[n], ev->peer, ev->key_epoch, p ? p->ann_epoch : 0);
     } else if (ev->kind == PQI_EV_REVOKED) {
         printf("L %s %d\n", names[n], hostile);
-        for (size_t i = 0; i < d->ep.n_revoked; i++) {
-            printf("R %s %s %u\n", names[n], names[(d->ep.revoked[i].roster_index - 1) % SIM_NODES],
-                d->ep.revoked[i].min_key_epoch);
+        for (size_t i = 0; i < d->ep.ctl.rev.n; i++) {
+            const pqi_revoked *r = &d->ep.cfg.revoked[i];
+            if (r->roster_index <= SIM_NODES) { /* a thief's others are nobody */
+                printf("R %s %s %u\n", names[n], names[r->roster_index - 1], r->min_key_epoch);
+            }
         }
     }
     if (hostile != 0 && work != 0) {

@@ -7,14 +7,14 @@ import shutil
 import proxy
 from fleet import NODES
 
-ANNOUNCE, LISTS = "pq/4/k/", "pq/4/v"
+ANNOUNCE, LISTS, NEWS = "pq/4/k/", "pq/4/v", "pq/4/w"
 HEADER, GATE = 30, 16
 
 
 def kind_of(topic):
     if topic.startswith(("pq/4/i/", "pq/4/r/", "pq/4/s/")):
         return "s"
-    return "v" if topic == LISTS else "a" if topic.startswith(ANNOUNCE) else "d"
+    return "v" if topic in (LISTS, NEWS) else "a" if topic.startswith(ANNOUNCE) else "d"
 
 
 def resident(pid):
@@ -300,12 +300,16 @@ class Verbs:
         name = NODES[arg[0] % 3]
         if name in self.oracle.listed:
             return
-        payload = self.fleet.revoke(name)
+        known = len(self.oracle.listed)
+        whole, news = self.fleet.revoke(name, known)
         self.oracle.on_listed(name)
-        letter = proxy.Letter(LISTS, payload, 1, 1, "fleet")
-        letter.names = frozenset(self.oracle.listed)
-        self.tape.append(letter)
-        self.by_rule(letter)
+        letters = [(proxy.Letter(LISTS, whole, 1, 1, "fleet"), self.oracle.listed)]
+        if known:  # at once, beside the retained one
+            letters.insert(0, (proxy.Letter(NEWS, news, 1, 0, "fleet"), {name}))
+        for letter, names in letters:
+            letter.names = frozenset(names)
+            self.tape.append(letter)
+            self.by_rule(letter)
 
     def op_tick(self, arg):
         ms = arg[0] % 100000

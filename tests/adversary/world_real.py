@@ -370,7 +370,7 @@ class Run(Verbs):
         for i in range(len(NODES)):
             self.op_announce([i])
         self.settle()
-        lists = [l for l in self.tape if kind_of(l.topic) == "v"]
+        lists = [l for l in self.tape if l.topic == LISTS]
         for name in NODES:
             if lists:
                 self.inject(name, LISTS, lists[-1].payload, 1, 0)

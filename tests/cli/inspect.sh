@@ -50,6 +50,16 @@ n = int.from_bytes(b[at + 2:at + 4], "big")
 print(hashlib.sha256(b"PQI4 root id" + b[at + 4:at + 4 + n]).hexdigest())' "$1"
 }
 
+# What a head names: docs/spec/control.md section 1.4, over the last byte string of the payload.
+rev_hash=$(python3 -c '
+import hashlib
+b = open("revocations", "rb").read()
+at = b.index(b"\x06\x58\x1b") + 3
+h = hashlib.sha256(b"PQI4 rev log" + b"example fleet 01" + (1).to_bytes(4, "big")).digest()
+for i in range(3):
+    h = hashlib.sha256(b"PQI4 rev entry" + h + b[at + 9 * i:at + 9 * i + 9]).digest()
+print(h.hex())')
+
 kind() { # FILE OBJECT EXPRESSION
     run 0 inspect "$1" && [ ! -s "$err" ] && grep -q "^object: *$2\$" "$out" &&
         grep -q 'not checked (' "$out" && cp "$out" "$tmp/text"
@@ -79,7 +89,8 @@ kind kemcert "certificate" "v['signing_key'] is None and v['not_after'] is None 
 kind manifest "root manifest" "v['root_version'] == 1 and len(v['keys']) == 5 and
     v['thresholds'] == {'root': 2, 'issuer': 1, 'revoker': 1} and
     v['hash'] == '$(root_hash manifest)'"
-kind revocations "revocation snapshot" "v['seq'] == 9 and v['count'] == 3 and
+kind revocations "revocation log" "v['seq'] == 3 and v['count'] == 3 and v['from'] == 0 and
+    v['part'] == 'the whole log' and v['hash'] == '$rev_hash' and
     v['revoked'][2] == {'roster_index': 70000, 'below_key_epoch': 'every', 'reason': 4}"
 kind join "join request" "v['nonce'] == 'a5' * 32 and v['signatures']['state'] == 'verified' and
     v['factory']['state'] == 'not checked'"
@@ -92,6 +103,46 @@ kind announcement "announcement" "v['announcement_epoch'] == 7 and
     v['certificate']['device_id'] == 'pump-1' and v['topic_check']['state'] == 'not checked'"
 kind v1 "v1 packet" "v['seq'] == 257 and v['message_bytes'] == 12 and
     v['recipient_kid'] == 'ee' * 8 and v['signature_algorithm'] == 'ML-DSA-44'"
+
+named() { # TEXT FILE...: SHA-256(TEXT || payload of the COSE object), the payload found by hand
+    python3 -c '
+import hashlib, sys
+def head(b, at):
+    info = b[at] & 31
+    n = 0 if info < 24 else 1 << info - 24
+    return at + 1 + n, info if n == 0 else int.from_bytes(b[at + 1:at + 1 + n], "big")
+b = open(sys.argv[2], "rb").read()
+at = b.index(b"\x84") + 1
+at, n = head(b, at)
+at, n = head(b, at + n + 1)
+print(hashlib.sha256(sys.argv[1].encode() + b[at:at + n]).hexdigest())' "$1" "$2"
+}
+
+kind head "control head" "v['head_epoch'] == 7 and v['hash'] == '$(named 'PQI4 head id' head)' and
+    v['policy'] == {'seq': 3, 'hash': '$(named 'PQI4 policy id' policy)'} and
+    v['roster']['size'] == 5 and v['revocations']['entries'] == 2 and v['ticks']['first'] == 1001 and
+    v['ticks']['count'] == 168 and v['time'] == '2026-02-02T02:40:00Z' and
+    v['delegates'][0]['prefix'] == 'plant/a' and v['delegates'][0]['ticks'] == 72"
+kind roster "roster" "v['seq'] == 5 and v['size'] == 5 and v['root'].startswith('bb701a14')"
+kind policy "policy" "v['version'] == 2 and v['sessions'] == 'require' and
+    v['forbidden'] == ['not standardised'] and v['modes'] == ['S (both sign)'] and
+    v['flags'] == ['roster', 'gossip', 'delegates'] and
+    v['ages_in_ticks'] == {'fresh': 4, 'aged': 48, 'stale': 720} and
+    v['assurance']['H'] == ['rollback-resistant storage', 'non-exportable keys'] and
+    v['acl'][1] == {'subject': 'control', 'prefix': 'plant/a/cmd', 'rights': ['publish'],
+    'classes': ['M', 'S']} and v['acl'][0]['subject'] is None and
+    v['fail_safe'] == [{'prefix': 'plant/a/cmd/stop'}] and v['clock_step_seconds'] == 3600"
+kind statement "statement" "v['nonces'] == 3 and v['tick'] == 3 and v['head_epoch'] == 7"
+kind tick "tick" "v['number'] == 3 and v['head_epoch'] == 7 and v['preimage'].startswith('e7357568')"
+kind local_tick "local tick" "v['number'] == 2 and v['delegate'] == 0"
+kind ask "question" "v['device_id'] == 'pump-1' and v['want'] == ['statement', 'path'] and
+    v['roster_index'] == 42 and v['tick'] == 160 and v['nonce'] == 'a0' * 16"
+kind answer "answer" "v['answer'] == 'tick' and v['number'] == 3"
+kind answer_head "answer" "v['answer'] == 'control head' and v['head_epoch'] == 7"
+kind answer_path "answer" "v['answer'] == 'path' and v['path']['position'] == 2 and
+    v['path']['size'] == 5 and v['path']['hashes'] == 3"
+kind answer_statement "answer" "v['answer'] == 'statement' and v['nonces'] == 3 and
+    v['path']['size'] == 1"
 
 key=$(python3 -c 'import hashlib; d = open("cert", "rb").read(); i = d.find(b"\x59\x03\x20") + 3
 print(d[i:i + 8].hex() + "..., SHA-256 " + hashlib.sha256(d[i:i + 800]).hexdigest())')
@@ -161,7 +212,8 @@ refused "control characters of a file name are escaped" 'x.x1b\[2Jy: looks like 
 
 # ---- cut, extended, garbage, empty, huge
 
-for f in cert manifest revocations join factory challenge grant confirm announcement v1; do
+for f in cert manifest revocations join factory challenge grant confirm announcement v1 head roster \
+    policy statement tick local_tick answer answer_head answer_path answer_statement; do
     size=$(wc -c <"$f")
     ok=0
     for n in 1 2 7 20 45 51 $((size / 2)) $((size - 1)); do
@@ -175,6 +227,10 @@ for f in cert manifest revocations join factory challenge grant confirm announce
     { cat "$f" && printf '\0'; } >"$tmp/long"
     refused "$f: one byte too many is refused" 'looks like' "$tmp/long"
 done
+head -c 56 ask >"$tmp/cut" # a question ends with the id: one byte more is one by another device
+refused "a question without an id is refused" 'looks like a question' "$tmp/cut"
+{ cat ask && printf '\0'; } >"$tmp/long"
+refused "a question with an id that is none" 'looks like a question' "$tmp/long"
 head -c 2000 cert >"$tmp/cut"
 refused "a cut certificate is told" 'looks like a certificate, but it is cut off' "$tmp/cut"
 { cat join && printf 'xyz'; } >"$tmp/long"
@@ -212,6 +268,20 @@ for f in cert kemcert manifest manifest2 revocations announcement; do
     size=$(wc -c <"$f")
     { head -c $((size - 1)) "$f" && tail -c 1 "$f" | tr '\000-\377' '\001-\377\000'; } >"$tmp/bad"
     run 1 inspect --json --root manifest "$tmp/bad" &&
+        holds "'DOES NOT VERIFY' in (v.get('signature') or v['signatures'])['state']"
+    result $? "$f with an altered signature does not verify"
+done
+for f in head roster policy statement answer_head answer_statement; do
+    run 0 inspect --root manifest_control "$f" && grep -q '^signatures\?: *verified' "$out" &&
+        ! grep -q 'DOES NOT' "$out"
+    result $? "$f verifies under the root of its fleet"
+    run 1 inspect --root manifest "$f" && grep -q '^signatures\?: *DOES NOT VERIFY' "$out"
+    result $? "$f does not verify under another fleet's root"
+done
+for f in head roster policy statement; do
+    size=$(wc -c <"$f")
+    { head -c $((size - 1)) "$f" && tail -c 1 "$f" | tr '\000-\377' '\001-\377\000'; } >"$tmp/bad"
+    run 1 inspect --json --root manifest_control "$tmp/bad" &&
         holds "'DOES NOT VERIFY' in (v.get('signature') or v['signatures'])['state']"
     result $? "$f with an altered signature does not verify"
 done
@@ -258,7 +328,7 @@ dev="--dir dev --key-file key"
 } >"$out" 2>"$err"
 result $? "pqi ca and pqi device make one of each object"
 for pair in 'factory:factory record' challenge:challenge 'join:join request' grant:grant \
-    confirmation:confirmation 'revocations:revocation snapshot' cert:certificate \
+    confirmation:confirmation 'revocations:revocation log' cert:certificate \
     'manifest:root manifest'; do
     run 0 inspect --json --root manifest --root-hash "$(cat hash)" "${pair%%:*}" &&
         holds "v['object'] == '${pair##*:}'" && ! grep -qF "$(hex key)" "$out"
@@ -266,5 +336,5 @@ for pair in 'factory:factory record' challenge:challenge 'join:join request' gra
 done
 run 0 inspect --root manifest --root-hash "$(cat hash)" cert revocations manifest &&
     [ "$(grep -c '^signatures\?: *verified' "$out")" = 3 ]
-result $? "real certificate, snapshot and manifest verify under the hash that ca init printed"
+result $? "real certificate, log and manifest verify under the hash that ca init printed"
 finish

@@ -186,14 +186,30 @@ done
     said "an old grant after the renewal" 1 "no pending request" \
         device install $p1 --out x grants/pump-1.grant
     said "revoke asks" 2 "revokes pump-2 for ever" ca revoke $ca pump-2 </dev/null
-    done_with "revoke" "snapshot 2" ca revoke $ca --yes --out fleet.rev pump-2
-    done_with "revoke again changes nothing" "snapshot 2" ca revoke $ca --yes pump-2
+    said "revoke of several is all or none" 1 "not on the allow-list" ca revoke $ca --yes pump-1 pump-9
+    done_with "revoke" "log 1 in fleet.rev" ca revoke $ca --yes --out fleet.rev pump-2
+    done_with "revoke again changes nothing" "log 1" ca revoke $ca --yes pump-2
     said "revoke an unknown device" 1 "not on the allow-list" ca revoke $ca --yes pump-9
     said "a challenge for the revoked" 1 "is revoked" ca challenge $ca --out x --id pump-2
     said "the revoked cannot be allowed again" 1 "revoked for ever" \
         ca allow $ca --factory p2.factory --scope plant/pump-2:pub:L --id pump-2
-    run 0 ca export $ca --out again.rev revocations && cmp -s fleet.rev again.rev
-    result $? "export gives the same snapshot"
+    run 0 ca export $ca --out again.rev revocations && run 0 inspect fleet.rev &&
+        grep '^hash:' "$out" >"$tmp/log.hash" && run 0 inspect again.rev &&
+        grep '^hash:' "$out" | cmp -s - "$tmp/log.hash"
+    result $? "export gives the same log"
+    said "nothing was added after entry 1" 1 "none behind 1" ca export $ca --from 1 --out x revocations
+    cp -r ca ca.alone
+    alone="--dir ca.alone --key-file ca.key"
+    done_with "revoke one twice" "pump-1: revoked, log 2" \
+        ca revoke $alone --yes --epoch 1 pump-1 pump-1
+    run 0 ca revoke $alone --yes pump-2 pump-1 && [ "$(grep -c 'revoked, log 3$' "$out")" = 2 ]
+    result $? "revoke several"
+    run 0 ca export $ca --out manifest manifest &&
+        run 0 ca export $alone --from 1 --out news.rev revocations &&
+        run 0 inspect --root-hash "$hash" --root manifest news.rev &&
+        grep -q '^part: *what was added' "$out" && grep -q '^seq: *3' "$out" &&
+        grep -q '^signature: *verified' "$out"
+    result $? "export what was added"
 }
 
 # --- care ---
@@ -205,7 +221,7 @@ done
     cp copy/ca.db ca/ca.db
     said "a restored backup is refused" 3 "backup copy" ca list $ca
     said "recover asks" 2 "skips key epochs" ca recover $ca </dev/null
-    said "recover with a foreign file" 1 "no revocation snapshot" \
+    said "recover with a foreign file" 1 "no revocation log" \
         ca recover $ca --yes --revocations p1.chal
     done_with "recover" "moved on by 1000" ca recover $ca --yes --revocations fleet.rev
     run 0 ca challenge $ca --out p1.chal --id pump-1 && run 0 device join $p1 --out p1.join p1.chal &&

@@ -149,7 +149,30 @@ static pqi_status run_revoke(scene *s)
         st = pqi_host_ca_revoke(ca, id, 1, 0, &seq);
     }
     pqi_host_ca_close(ca);
-    return st == PQI_OK && seq != 2 ? PQI_ERR_STATE : st;
+    return st == PQI_OK && seq != 1 ? PQI_ERR_STATE : st;
+}
+
+/* Many at once: whatever happened, one entry for each in the end. */
+static pqi_status run_revoke_many(scene *s)
+{
+    static const pqi_cspan ids[] = {{PQI_LIT("a")}, {PQI_LIT("b")}, {PQI_LIT("c")}};
+    pqi_host_ca *ca = NULL;
+    uint64_t seq = 0;
+    size_t failed = 0;
+    pqi_status st = pqi_host_ca_open(&ca, &s->f.ca_cfg);
+    if (st == PQI_OK) {
+        st = pqi_host_ca_revoke_many(ca, ids, 3, 0, 0, &seq, &failed);
+    }
+    pqi_host_ca_close(ca);
+    return st == PQI_OK && seq != 3 ? PQI_ERR_STATE : st;
+}
+
+static pqi_status run_open(scene *s)
+{
+    pqi_host_ca *ca = NULL;
+    pqi_status st = pqi_host_ca_open(&ca, &s->f.ca_cfg);
+    pqi_host_ca_close(ca);
+    return st;
 }
 
 static pqi_status run_recover(scene *s)
@@ -157,6 +180,28 @@ static pqi_status run_recover(scene *s)
     pqi_host_ca_recovered r;
     pqi_cspan none = {NULL, 0};
     return pqi_host_ca_recover(&s->f.ca_cfg, none, &r);
+}
+
+/* Entries 1, 2 and 3 of the log, signed, are those of a, b and c. */
+static void check_log(scene *s)
+{
+    static uint8_t mem[PQI_REVOCATIONS_MAX];
+    const pqi_span room = {mem, sizeof mem};
+    pqi_host_ca *ca = NULL;
+    pqi_revocations r;
+    pqi_algs algs;
+    size_t len = 0;
+    pqi_algs_all(&algs, &pqi_classic_openssl);
+    assert_int_equal(pqi_host_ca_open(&ca, &s->f.ca_cfg), PQI_OK);
+    assert_int_equal(pqi_host_ca_revocations(ca, room, &len), PQI_OK);
+    pqi_host_ca_close(ca);
+    assert_int_equal(pqi_revocations_decode(&algs, (pqi_cspan){mem, len}, &r), PQI_OK);
+    assert_int_equal(r.count, 3);
+    for (uint32_t i = 0; i < 3; i++) {
+        const pqi_revoked e = pqi_revocations_at(&r, i);
+        assert_int_equal(e.roster_index, i + 1);
+        assert_int_equal(e.min_key_epoch, UINT32_MAX);
+    }
 }
 
 static void check_status(scene *s)
@@ -223,6 +268,26 @@ static void inv_102_ca_commands(void **state)
     scene_end(&s);
 }
 
+/* INV-102: three revocations at once, and the step of a registry of before to the log. */
+static void inv_102_revocation_log(void **state)
+{
+    scene s;
+    (void)state;
+    scene_begin(&s);
+    assert_int_equal(fleet_init_ca(&s.f), PQI_OK);
+    for (unsigned i = 0; i < 3; i++) {
+        const char id[2] = {(char)('a' + i), 0};
+        const uint8_t fp[32] = {(uint8_t)(i + 1)};
+        assert_int_equal(fleet_allow(&s.f, id, fp, 0), PQI_OK);
+    }
+    s.run = run_revoke_many;
+    torture(&s, check_log);
+    fleet_schema_2(&s.f);
+    s.run = run_open;
+    torture(&s, check_log);
+    scene_end(&s);
+}
+
 /* INV-102: join and install, first and as a renewal. */
 static void inv_102_device_commands(void **state)
 {
@@ -280,6 +345,7 @@ int main(void)
         cmocka_unit_test(inv_102_ca_init),
         cmocka_unit_test(inv_102_device_init),
         cmocka_unit_test(inv_102_ca_commands),
+        cmocka_unit_test(inv_102_revocation_log),
         cmocka_unit_test(inv_102_device_commands),
         cmocka_unit_test(disk_full),
     };

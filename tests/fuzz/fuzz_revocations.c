@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Revocation snapshot: what decodes encodes again to the same bytes; *out is untouched otherwise. */
+ * Revocation log: what decodes encodes again to the same bytes; *out is untouched otherwise. */
 #include "support/reencode.h"
 #include <pqi/host.h>
 

@@ -224,16 +224,24 @@ static void announcement_flood(void **state)
     trio_free(t);
 }
 
-/* A flood of forged revocation lists has a budget of its own. */
+/* A flood of forged revocations has a budget of its own; what begins behind a gap, or under another history,
+ * needs none. */
 static void revocation_flood(void **state)
 {
     (void)state;
     trio *t = trio_new();
-    fleet_revoke(t->ctl->f, 9, NULL, 0, &t->m);
+    const pqi_revoked other = {.roster_index = 70, .min_key_epoch = 1};
+    fleet_revoke(t->ctl->f, 0, &other, 1, &t->m);
     t->m.b[t->m.len - 1] ^= 1;
     uint64_t before = fleet_verifies;
     for (int i = 0; i < 100; i++) {
         assert_int_equal(dev_receive(t->ctl, &t->m), PQI_EV_DROP);
+    }
+    assert_int_equal(fleet_verifies - before, 4);
+    const pqi_revoked later[] = {other, {.roster_index = 71, .min_key_epoch = 1}};
+    fleet_revoke(t->ctl->f, 1, later, 2, &t->n);
+    for (int i = 0; i < 100; i++) {
+        dev_refuses(t->ctl, &t->n, PQI_DROP_GAP);
     }
     assert_int_equal(fleet_verifies - before, 4);
     dev_announce(t->valve, &t->n);
@@ -271,12 +279,13 @@ static void foreign_flood(void **state)
     }
     assert_int_equal(found, 2);
     static msg list;
-    fleet_revoke(f, 9, NULL, 0, &list);
+    const pqi_revoked other = {.roster_index = 70, .min_key_epoch = 1};
+    fleet_revoke(f, 0, &other, 1, &list);
     uint64_t before = fleet_verifies;
     const uint32_t version = f->root_version;
     static msg foreign;
     f->root_version = version + 1;
-    fleet_revoke(f, 30, NULL, 0, &foreign);
+    fleet_revoke(f, 0, &other, 1, &foreign);
     f->root_version = version;
     for (int i = 0; i < 200; i++) {
         assert_int_equal(dev_receive(t->ctl, &t->n), PQI_EV_DROP);

@@ -60,7 +60,8 @@ static pqi_status dec_rev(const pqi_algs *a, pqi_cspan in, object *o)
 }
 static pqi_status ver_rev(const fx *f, const object *o)
 {
-    return pqi_revocations_verify(&f->algs, &o->rev, &f->manifest, f->tmp);
+    int quorum = 0;
+    return pqi_revocations_verify(&f->algs, &o->rev, &f->manifest, f->tmp, &quorum);
 }
 static size_t enc_rev(const object *o, pqi_span out)
 {
@@ -116,7 +117,7 @@ static void inv_115_no_prefix_no_extension(void **state)
 }
 
 /* INV-21, INV-115: a change of any byte is refused by the decoder or by the signature, and what
- * still decodes encodes to itself. Two changes of every byte; every bit of the snapshot's payload. */
+ * still decodes encodes to itself. Two changes of every byte; every bit of the payload of a log. */
 static void inv_21_any_changed_byte(void **state)
 {
     (void)state;
@@ -125,7 +126,7 @@ static void inv_21_any_changed_byte(void **state)
         pqi_cspan in = bytes_of(f, k);
         memcpy(work, in.ptr, in.len);
         for (size_t i = 0; i < in.len; i++) {
-            bool small = k == 2 && i < 120;
+            bool small = k == 2 && i < 130;
             for (unsigned bit = 0; bit < 8; bit++) {
                 if (!small && bit != i % 8 && bit != (i + 3) % 8) {
                     continue;
@@ -340,6 +341,16 @@ static size_t sign_raw(fx *f, pqi_key key, pqi_cspan typ, pqi_cspan domain, pqi_
     assert_int_equal(pqi_cose_signer_load(&f->algs, f->p, key, domain, &s), PQI_OK);
     const pqi_cose_body body = {typ, put_raw, &payload};
     assert_int_equal(pqi_cose_sign1_build(&s, &body, out_span(), &n), PQI_OK);
+    return n;
+}
+
+static size_t sign_raw_multi(fx *f, pqi_key key, pqi_cspan typ, pqi_cspan domain, pqi_cspan payload)
+{
+    pqi_cose_signer s;
+    size_t n = 0;
+    assert_int_equal(pqi_cose_signer_load(&f->algs, f->p, key, domain, &s), PQI_OK);
+    const pqi_cose_body body = {typ, put_raw, &payload};
+    assert_int_equal(pqi_cose_sign_build(&s, 1, &body, out_span(), &n), PQI_OK);
     return n;
 }
 
@@ -631,50 +642,125 @@ static void manifest_rotation(void **state)
 
 /* ---- revocations ------------------------------------------------------------------------------- */
 
+/* Signs the fixture's entries under `head` with these keys; what it is worth under m. */
+static pqi_status log_by(fx *f, const pqi_revocations *head, const pqi_manifest *m,
+    const pqi_key *by, size_t n_by, int *quorum)
+{
+    const pqi_revoked list[2] = {{3, 2, 1}, {42, 3, 0}};
+    pqi_revocations got;
+    size_t n = 0;
+    assert_int_equal(
+        pqi_revocations_build(&f->algs, f->p, by, n_by, head, list, 2, out_span(), &n), PQI_OK);
+    assert_int_equal(pqi_revocations_decode(&f->algs, (pqi_cspan){buf, n}, &got), PQI_OK);
+    return pqi_revocations_verify(&f->algs, &got, m, f->tmp, quorum);
+}
+
+/* INV-68: whose log it is. */
 static void revocations_signer(void **state)
 {
     (void)state;
     fx *f = fx_get();
-    pqi_revocations head = {.root_version = 1, .seq = 9}, got;
+    int quorum = 0;
+    pqi_revocations head = {.root_version = 1};
     memcpy(head.fleet_id, f->manifest.fleet_id, PQI_FLEET_ID_LEN);
     static const pqi_key wrong[] = {FX_ISSUER, FX_ROOT1, FX_STRANGER};
-    size_t n = 0;
     for (size_t i = 0; i < 3; i++) {
-        assert_int_equal(
-            pqi_revocations_build(&f->algs, f->p, wrong[i], &head, NULL, 0, out_span(), &n),
-            PQI_OK);
-        assert_int_equal(pqi_revocations_decode(&f->algs, (pqi_cspan){buf, n}, &got), PQI_OK);
-        assert_int_equal(
-            pqi_revocations_verify(&f->algs, &got, &f->manifest, f->tmp), PQI_ERR_AUTH);
+        assert_int_equal(log_by(f, &head, &f->manifest, &wrong[i], 1, &quorum), PQI_ERR_AUTH);
     }
     /* Without a revoker in the manifest it is the issuer, and nobody else. */
     pqi_manifest_key keys[5];
     pqi_manifest_spec s = fx_manifest_spec(f, keys);
     s.n_keys = 4;
     s.threshold[PQI_ROLE_REVOKER] = 0;
-    const pqi_key roots[2] = {FX_ROOT1, FX_ROOT2};
+    const pqi_key roots[2] = {FX_ROOT1, FX_ROOT2}, issuer = FX_ISSUER, revoker = FX_REVOKER;
     pqi_manifest m;
     assert_int_equal(build_manifest(f, &s, roots, 2, &m), PQI_OK);
-    assert_int_equal(
-        pqi_revocations_build(&f->algs, f->p, FX_ISSUER, &head, NULL, 0, out_span(), &n), PQI_OK);
-    assert_int_equal(pqi_revocations_decode(&f->algs, (pqi_cspan){buf, n}, &got), PQI_OK);
-    assert_int_equal(pqi_revocations_verify(&f->algs, &got, &m, f->tmp), PQI_OK);
-    assert_int_equal(pqi_revocations_verify(&f->algs, &f->rev, &m, f->tmp), PQI_ERR_AUTH);
+    assert_int_equal(log_by(f, &head, &m, &issuer, 1, &quorum), PQI_OK);
+    assert_int_equal(log_by(f, &head, &m, &revoker, 1, &quorum), PQI_ERR_AUTH);
 
     /* Another fleet, another root version. */
     for (int i = 0; i < 2; i++) {
         pqi_revocations h = head;
         h.fleet_id[15] ^= (uint8_t)(i == 0);
         h.root_version += i == 1 ? 1u : 0u;
-        assert_int_equal(
-            pqi_revocations_build(&f->algs, f->p, FX_REVOKER, &h, NULL, 0, out_span(), &n), PQI_OK);
-        assert_int_equal(pqi_revocations_decode(&f->algs, (pqi_cspan){buf, n}, &got), PQI_OK);
-        assert_int_equal(
-            pqi_revocations_verify(&f->algs, &got, &f->manifest, f->tmp), PQI_ERR_AUTH);
+        assert_int_equal(log_by(f, &h, &f->manifest, &revoker, 1, &quorum), PQI_ERR_AUTH);
     }
+    pqi_algs fewer = f->algs;
+    fewer.n_sigs = 0;
+    assert_int_equal(pqi_revocations_verify(&fewer, &f->rev, &f->manifest, f->tmp, &quorum),
+        PQI_ERR_UNSUPPORTED);
+    assert_int_equal(
+        pqi_revocations_verify(&f->algs, &f->rev, &f->manifest, (pqi_span){f->tmp.ptr, 8}, &quorum),
+        PQI_ERR_SPACE);
 }
 
-/* INV-115: unsorted, doubled and empty entries are refused although the signature is good. */
+/* INV-68: thresholds of revokers, and a quorum of policy keys beside them; a policy key is no revoker, and a
+ * signature of a known key that does not verify refuses the log. */
+static void revocations_quorum(void **state)
+{
+    (void)state;
+    fx *f = fx_get();
+    pqi_manifest_key keys[7];
+    pqi_manifest_spec s = fx_manifest_spec(f, keys);
+    keys[5] = fx_manifest_key(f, PQI_ROLE_POLICY, FX_STRANGER);
+    keys[6] = fx_manifest_key(f, PQI_ROLE_POLICY, FX_SIG2);
+    s.n_keys = 7;
+    s.threshold[PQI_ROLE_POLICY] = 2;
+    const pqi_key roots[2] = {FX_ROOT1, FX_ROOT2};
+    pqi_manifest m;
+    assert_int_equal(build_manifest(f, &s, roots, 2, &m), PQI_OK);
+    static const struct {
+        pqi_key by[4];
+        size_t n;
+        pqi_status want;
+        int quorum;
+    } t[] = {
+        {{FX_REVOKER}, 1, PQI_OK, 0},
+        {{FX_REVOKER, FX_STRANGER}, 2, PQI_OK, 0},
+        {{FX_REVOKER, FX_STRANGER, FX_SIG2}, 3, PQI_OK, 1},
+        {{FX_SIG2, FX_STRANGER, FX_REVOKER, FX_ROOT1}, 4, PQI_OK,
+            1}, /* in any order, beside others */
+        {{FX_STRANGER, FX_SIG2}, 2, PQI_ERR_AUTH, 0},
+        {{FX_ISSUER, FX_STRANGER, FX_SIG2}, 3, PQI_ERR_AUTH, 0},
+    };
+    pqi_revocations head = {.root_version = 1}, got;
+    memcpy(head.fleet_id, f->manifest.fleet_id, PQI_FLEET_ID_LEN);
+    int quorum = 0;
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        quorum = 7;
+        assert_int_equal(log_by(f, &head, &m, t[i].by, t[i].n, &quorum), t[i].want);
+        assert_int_equal(quorum, t[i].quorum);
+    }
+    /* A byte of each signature in turn: the object ends with three of the same length. */
+    const pqi_revoked list[1] = {{3, 2, 1}};
+    size_t n = 0;
+    assert_int_equal(
+        pqi_revocations_build(&f->algs, f->p, t[2].by, 3, &head, list, 1, out_span(), &n), PQI_OK);
+    for (size_t i = 0; i < 3; i++) {
+        uint8_t *last =
+            &buf[n - 1 - i * ((n - (size_t)(f->rev.signatures.ptr - f->rev.encoded.ptr)) / 3)];
+        *last ^= 1;
+        assert_int_equal(pqi_revocations_decode(&f->algs, (pqi_cspan){buf, n}, &got), PQI_OK);
+        assert_int_equal(pqi_revocations_verify(&f->algs, &got, &m, f->tmp, &quorum), PQI_ERR_AUTH);
+        assert_int_equal(quorum, 0);
+        *last ^= 1;
+    }
+    assert_int_equal(pqi_revocations_verify(&f->algs, &got, &m, f->tmp, &quorum), PQI_OK);
+    assert_int_equal(quorum, 1);
+    m.threshold[PQI_ROLE_REVOKER] = 2;
+    assert_int_equal(log_by(f, &head, &m, t[2].by, 3, &quorum), PQI_ERR_AUTH);
+    assert_int_equal(quorum, 0);
+    /* One revoker's signature copied beside itself does not make two. */
+    assert_int_equal(log_by(f, &head, &m, t[0].by, 1, &quorum), PQI_ERR_AUTH);
+    const size_t at = (size_t)(f->rev.signatures.ptr - f->rev.encoded.ptr);
+    const size_t one = f->rev.signatures.len - 1;
+    memcpy(work, f->rev.encoded.ptr, f->rev.encoded.len);
+    work[at] = 0x82;
+    memcpy(work + f->rev.encoded.len, work + at + 1, one);
+    assert_int_equal(decode_exact(f, &kinds[2], work, f->rev.encoded.len + one), PQI_ERR_DECODE);
+}
+
+/* INV-115: what no log has is refused although the signature is good. */
 static void inv_115_revocation_entries(void **state)
 {
     (void)state;
@@ -683,28 +769,48 @@ static void inv_115_revocation_entries(void **state)
         const char *from;
         size_t from_len;
         const char *to;
+        size_t to_len;
+        pqi_status want;
     } t[] = {
-        {"\x83\x03\x02\x01", 4, "\x83\x18\x2a\x02"},     /* index 42 not in place, and cut */
-        {"\x83\x03\x02\x01", 4, "\x83\x03\x00\x01"},     /* epoch 0 */
-        {"\x83\x18\x2a\x03\x00", 5, "\x83\x18\x03\x03"}, /* not the shortest form */
-        {"\x05\x83\x83\x03", 4, "\x05\x84\x83\x03"},     /* one entry too many counted */
-        {"\x05\x83\x83\x03", 4, "\x05\x82\x83\x03"},     /* one too few */
-        {"\x04\x09\x05", 3, "\x04\x00\x05"},             /* sequence 0 */
-        {"\x03\x01\x04", 3, "\x03\x00\x04"},             /* root version 0 */
-        {"\xa5\x01\x01", 3, "\xa5\x01\x02"},             /* another version */
+        {"\x00\x2a\x00\x00\x00\x03", 6, "\x00\x2a\x00\x00\x00\x00", 6,
+            PQI_ERR_DECODE},                                        /* epoch 0 */
+        {"\x06\x58\x1b", 3, "\x06\x58\x1c", 3, PQI_ERR_DECODE},     /* a byte more than there is */
+        {"\x06\x58\x1b", 3, "\x06\x58\x1a", 3, PQI_ERR_DECODE},     /* and one less */
+        {"\x06\x58\x1b\x00", 4, "\x06\x58\x1a", 3, PQI_ERR_DECODE}, /* no whole entries */
+        {"\x06\x58\x1b", 3, "\x06\x58\x1b", 3, PQI_OK},             /* the control */
+        {"\x04\x00\x05", 3, "\x04\x18\x00\x05", 4, PQI_ERR_DECODE}, /* not the shortest form */
+        {"\x04\x00\x05", 3, "\x04\x01\x05", 3, PQI_OK},
+        {"\x04\x00\x05", 3, "\x04\x19\x0f\xfd\x05", 5, PQI_OK}, /* 4093 and 3 */
+        {"\x04\x00\x05", 3, "\x04\x19\x0f\xfe\x05", 5, PQI_ERR_DECODE},
+        {"\x04\x00\x05", 3, "\x04\x19\x10\x00\x05", 5, PQI_ERR_DECODE},
+        {"\x05\x58\x20", 3, "\x05\x58\x1f", 3, PQI_ERR_DECODE},
+        {"\x03\x01\x04", 3, "\x03\x00\x04", 3, PQI_ERR_DECODE}, /* root version 0 */
+        {"\xa6\x01\x01", 3, "\xa6\x01\x02", 3, PQI_ERR_DECODE}, /* another version */
+        {"\xa6\x01\x01", 3, "\xa5\x01\x01", 3, PQI_ERR_DECODE},
     };
     for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
         size_t at = find(f->rev.payload, t[i].from, t[i].from_len);
-        pqi_cspan bad = edit(f->rev.payload, at, t[i].from_len, t[i].to, t[i].from_len);
-        size_t n = sign_raw(f, FX_REVOKER, PQI_TYP_REV, PQI_DOMAIN_REV, bad);
+        pqi_cspan bad = edit(f->rev.payload, at, t[i].from_len, t[i].to, t[i].to_len);
+        size_t n = sign_raw_multi(f, FX_REVOKER, PQI_TYP_REV, PQI_DOMAIN_REV, bad);
+        if (decode_exact(f, &kinds[2], buf, n) != t[i].want) {
+            fail_msg("payload %zu", i);
+        }
+    }
+    for (size_t i = 0; i < 32; i++) { /* from 0 there is one hash before the first entry */
+        size_t at = (size_t)(find(f->rev.payload, "\x05\x58\x20", 3) + 3 + i);
+        const char flipped = (char)(f->rev.payload.ptr[at] ^ 1);
+        pqi_cspan bad = edit(f->rev.payload, at, 1, &flipped, 1);
+        size_t n = sign_raw_multi(f, FX_REVOKER, PQI_TYP_REV, PQI_DOMAIN_REV, bad);
         assert_int_equal(decode_exact(f, &kinds[2], buf, n), PQI_ERR_DECODE);
     }
-    for (int i = 0; i < 2; i++) { /* 9 then 3, and 3 twice */
-        const pqi_revoked list[2] = {{i == 0 ? 9u : 3u, 1, 0}, {3, 1, 0}};
+    for (uint32_t from = 0; from < 2; from++) { /* an empty part is the whole of an empty log */
+        pqi_revocations head = f->rev;
+        head.from = from;
         wr w = wr_of((pqi_span){work, sizeof work});
-        pqi_revocations_put_payload(&w, &f->rev, list, 2);
-        size_t n = sign_raw(f, FX_REVOKER, PQI_TYP_REV, PQI_DOMAIN_REV, (pqi_cspan){work, w.len});
-        assert_int_equal(decode_exact(f, &kinds[2], buf, n), PQI_ERR_DECODE);
+        pqi_revocations_put_payload(&w, &head, NULL, 0);
+        size_t n =
+            sign_raw_multi(f, FX_REVOKER, PQI_TYP_REV, PQI_DOMAIN_REV, (pqi_cspan){work, w.len});
+        assert_int_equal(decode_exact(f, &kinds[2], buf, n), from == 0 ? PQI_OK : PQI_ERR_DECODE);
     }
 }
 
@@ -737,4 +843,5 @@ PQI_TEST_MAIN(cmocka_unit_test(inv_1_id_of_a_certificate),
     cmocka_unit_test(inv_20_signed_but_wrong), cmocka_unit_test(inv_20_header_and_payload_agree),
     cmocka_unit_test(sig_structure), cmocka_unit_test(manifest_threshold),
     cmocka_unit_test(manifest_duplicate_signer), cmocka_unit_test(manifest_rotation),
-    cmocka_unit_test(revocations_signer), cmocka_unit_test(inv_115_revocation_entries))
+    cmocka_unit_test(revocations_signer), cmocka_unit_test(revocations_quorum),
+    cmocka_unit_test(inv_115_revocation_entries))

@@ -263,7 +263,7 @@ static void revoked_and_keys(void **state)
     pair *t = pair_new();
     assert_int_equal(dev_receive(t->ctl, &t->m), PQI_EV_PEER);
     const pqi_revoked list = {1, UINT32_MAX, 0};
-    fleet_revoke(t->ctl->f, 1, &list, 1, &t->n);
+    fleet_revoke(t->ctl->f, 0, &list, 1, &t->n);
     assert_int_equal(dev_receive(t->ctl, &t->n), PQI_EV_REVOKED);
     assert_int_equal(dev_send(t->ctl, "valve-1", "plant/valve-1/set", "x", &t->n), PQI_ERR_POLICY);
     assert_int_equal(dev_receive(t->ctl, &t->m), PQI_EV_NONE);

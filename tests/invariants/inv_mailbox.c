@@ -166,7 +166,7 @@ static void others_retained(void **state)
     dev_announce(t->ctl, &t->m);
     assert_int_equal(receive(t->valve, &t->m, 1), PQI_EV_NONE); /* known */
     const pqi_revoked list = {9, UINT32_MAX, 0};
-    fleet_revoke(t->valve->f, 1, &list, 1, &t->m);
+    fleet_revoke(t->valve->f, 0, &list, 1, &t->m);
     assert_int_equal(receive(t->valve, &t->m, 1), PQI_EV_REVOKED);
     pair_free(t);
 }

@@ -629,18 +629,22 @@ static void record_of_version_1(void **state)
         pqi_store_open(&s, &t->ctl->prov.base, &t->ctl->nvm.nvm, "peers", PQI_SLOT_PEERS,
             (pqi_span){buf, sizeof buf}, (pqi_span){plain, sizeof plain}, &len),
         PQI_OK);
-    assert_int_equal(plain[0], 2);
+    assert_int_equal(plain[0], 3);
+    const size_t tail = 4 + PQI_KID_LEN + 4, front = 1 + 32 + 32;
     for (size_t i = 0; i < 4; i++) {
-        assert_int_equal(plain[len - 4 + i], 0); /* the one peer has no prekey */
+        assert_int_equal(plain[len - tail + i], 0); /* the one peer has no prekey */
     }
     plain[0] = 1;
+    memmove(plain + front + 12, plain + front, len - front); /* a snapshot without entries */
+    memset(plain + front, 0, 12);
     assert_int_equal(
-        pqi_store_save(&s, (pqi_cspan){plain, len - 4}, (pqi_span){buf, sizeof buf}), PQI_OK);
+        pqi_store_save(&s, (pqi_cspan){plain, len + 12 - tail}, (pqi_span){buf, sizeof buf}),
+        PQI_OK);
     assert_int_equal(dev_open(t->ctl), PQI_OK);
     assert_int_equal(dev_receive(t->ctl, &t->m), PQI_EV_NONE); /* known */
     send(t, "x", &t->m);
     dev_expect(t->ctl, &t->m, "x");
-    static const uint8_t bad[] = {0, 3};
+    static const uint8_t bad[] = {0, 4};
     for (size_t i = 0; i < sizeof bad; i++) {
         assert_int_equal(
             pqi_store_open(&s, &t->ctl->prov.base, &t->ctl->nvm.nvm, "peers", PQI_SLOT_PEERS,

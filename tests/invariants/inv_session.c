@@ -265,7 +265,7 @@ static void revocation(void **state)
     up(t);
     assert_int_equal(dev_send(t->pump, "control", FLOW, "too late", &t->m), PQI_OK);
     const pqi_revoked r = {.roster_index = 1, .min_key_epoch = UINT32_MAX};
-    fleet_revoke(t->ctl->f, 1, &r, 1, &t->n);
+    fleet_revoke(t->ctl->f, 0, &r, 1, &t->n);
     assert_int_equal(dev_receive(t->ctl, &t->n), PQI_EV_REVOKED);
     assert_true(!about(t->ctl, "pump-1").up);
     assert_int_equal(dev_receive(t->ctl, &t->m), PQI_EV_DROP);

@@ -479,7 +479,7 @@ static void put_away(void **state)
         exchange(t);
         assert_int_equal(records(t->d[1]), 1);
         const pqi_revoked r = {.roster_index = 1, .min_key_epoch = UINT32_MAX};
-        fleet_revoke(t->d[1]->f, 1, &r, 1, &t->n);
+        fleet_revoke(t->d[1]->f, 0, &r, 1, &t->n);
         const uint64_t writes = t->d[1]->nvm.writes;
         assert_int_equal(dev_receive(t->d[1], &t->n), PQI_EV_REVOKED);
         const uint64_t list = t->d[1]->nvm.writes;
@@ -563,7 +563,7 @@ static void replaced(void **state)
             assert_int_equal(dev_open(next), PQI_OK);
             const pqi_revoked r = {.roster_index = 1, .min_key_epoch = 2};
             if (revoke) {
-                fleet_revoke(t->d[1]->f, 1, &r, 1, &t->n);
+                fleet_revoke(t->d[1]->f, 0, &r, 1, &t->n);
                 assert_int_equal(dev_receive(t->d[1], &t->n), PQI_EV_REVOKED);
             } else {
                 dev_announce(next, &t->n);

@@ -229,7 +229,7 @@ static void expired(void **state)
     trio_free(t);
 }
 
-/* INV-42, INV-31, INV-40: a revoked peer is not heard, not answered and cannot come back; a list is
+/* INV-42, INV-31, INV-40: a revoked peer is not heard, not answered and cannot come back; a log is
  * taken once, in order, from its signer only, and survives a restart. */
 static void revoked(void **state)
 {
@@ -237,9 +237,10 @@ static void revoked(void **state)
     trio *t = trio_new();
     assert_int_equal(dev_send(t->pump, "control", "plant/pump-1/a", "x", &t->m), PQI_OK);
     static msg list, old;
-    const pqi_revoked pump = {.roster_index = 1, .min_key_epoch = 2, .reason = 1};
-    fleet_revoke(t->ctl->f, 6, NULL, 0, &old);
-    fleet_revoke(t->ctl->f, 7, &pump, 1, &list);
+    static const pqi_revoked log[] = {
+        {9, 5, 0}, {1, 2, 1}, {0, 9, 0}, {1, 1, 1}, {2, 9, 0}, {1, 3, 0}};
+    fleet_revoke(t->ctl->f, 0, log, 1, &old);
+    fleet_revoke(t->ctl->f, 0, log, 2, &list);
     list.b[list.len - 1] ^= 1;
     assert_int_equal(dev_receive(t->ctl, &list), PQI_EV_DROP);
     assert_true(t->ctl->ev.drop == PQI_DROP_SIGNATURE);
@@ -261,20 +262,27 @@ static void revoked(void **state)
         dev_refuses(t->ctl, &old, PQI_DROP_REPLAY);
         assert_int_equal(dev_open(t->ctl), PQI_OK);
     }
-    /* INV-68: no later list takes a revocation back or weakens it. */
+    /* INV-68: nothing takes a revocation back or weakens it. */
     static msg weaker;
-    const pqi_revoked others[] = {
-        {.roster_index = 0, .min_key_epoch = 9}, {.roster_index = 2, .min_key_epoch = 9}};
-    const pqi_revoked lower = {.roster_index = 1, .min_key_epoch = 1, .reason = 1};
-    fleet_revoke(t->ctl->f, 20, NULL, 0, &weaker);
-    dev_refuses(t->ctl, &weaker, PQI_DROP_MISMATCH);
-    fleet_revoke(t->ctl->f, 21, others, 2, &weaker);
-    dev_refuses(t->ctl, &weaker, PQI_DROP_MISMATCH);
-    fleet_revoke(t->ctl->f, 22, &lower, 1, &weaker);
-    dev_refuses(t->ctl, &weaker, PQI_DROP_MISMATCH);
-    const pqi_revoked more[] = {others[0], {.roster_index = 1, .min_key_epoch = 3}, others[1]};
-    fleet_revoke(t->ctl->f, 23, more, 3, &weaker);
+    const pqi_revoked others[][3] = {{log[0], log[2], log[4]}, {log[1], log[0], log[2]},
+        {log[0], {1, 1, 1}, log[2]}, {{9, 5, 1}, log[1], log[2]}};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        fleet_revoke(t->ctl->f, 0, others[i], 3, &weaker);
+        dev_refuses(t->ctl, &weaker, PQI_DROP_MISMATCH);
+        fleet_revoke(t->ctl->f, 2, others[i], 3, &weaker);
+        dev_refuses(t->ctl, &weaker, PQI_DROP_MISMATCH);
+    }
+    fleet_revoke(t->ctl->f, 0, log, 4, &weaker);
+    dev_refuses(t->ctl, &weaker, PQI_DROP_BUDGET); /* another history costs a token */
+    t->ctl->now.mono_ms += 5000;
     assert_int_equal(dev_receive(t->ctl, &weaker), PQI_EV_REVOKED);
+    assert_true(pqi_endpoint_peer(&t->ctl->ep, text_of("pump-1"))->revoked);
+    assert_int_equal(t->ctl->ep.ctl.rev.n, 3);
+    assert_int_equal(t->ctl->ep.cfg.revoked[1].min_key_epoch, 2);
+    fleet_revoke(t->ctl->f, 4, log, 6, &weaker);
+    assert_int_equal(dev_receive(t->ctl, &weaker), PQI_EV_REVOKED);
+    assert_int_equal(t->ctl->ep.ctl.rev.n, 4);
+    assert_int_equal(t->ctl->ep.cfg.revoked[1].min_key_epoch, 3);
     assert_int_equal(dev_receive(t->pump, &list), PQI_EV_REVOKED); /* it learns about itself */
     assert_int_equal(dev_send(t->pump, "control", "plant/pump-1/a", "x", &t->n), PQI_ERR_POLICY);
     /* A stranger (no free memory of it) with a revoked certificate is refused before any signature. */
@@ -345,25 +353,33 @@ static void unknown_peer(void **state)
     trio_free(t);
 }
 
-/* Who stole the revoker key of one root may use up its numbers; the next root starts anew, what
- * was revoked stays so, and lists of the old root are worth nothing. */
-static void numbers_of_one_root(void **state)
+/* Who stole the revoker key of one root may fill its log; the next root starts anew, what was revoked
+ * stays so until its log is here, and logs of the old root are worth nothing. */
+static void log_of_one_root(void **state)
 {
     (void)state;
     trio *t = trio_new();
-    static msg last, old, next;
+    static msg part[3], next;
+    static pqi_revoked full[PQI_REV_LOG_MAX];
+    static const uint32_t cut[] = {0, 1500, 3000, PQI_REV_LOG_MAX};
     const pqi_revoked pump = {.roster_index = 1, .min_key_epoch = 2, .reason = 1};
-    const pqi_revoked both[] = {pump, {.roster_index = 2, .min_key_epoch = 2, .reason = 1}};
-    fleet_revoke(t->ctl->f, 3, NULL, 0, &old);
-    fleet_revoke(t->ctl->f, UINT64_MAX, &pump, 1, &last);
-    assert_int_equal(dev_receive(t->ctl, &last), PQI_EV_REVOKED);
+    const pqi_revoked both[] = {{2, 2, 1}, pump};
+    for (size_t i = 0; i < PQI_REV_LOG_MAX; i++) {
+        full[i] = pump;
+    }
+    for (size_t i = 0; i < 3; i++) {
+        fleet_revoke(t->ctl->f, cut[i], full, cut[i + 1], &part[i]);
+        assert_int_equal(dev_receive(t->ctl, &part[i]), PQI_EV_REVOKED);
+        assert_int_equal(t->ctl->ep.ctl.rev.seq, cut[i + 1]);
+        assert_int_equal(t->ctl->ep.ctl.rev.n, 1);
+    }
     fleet_root(t->ctl->f, 2);
     assert_int_equal(dev_open(t->ctl), PQI_OK);
     assert_true(pqi_endpoint_peer(&t->ctl->ep, text_of("pump-1"))->revoked);
     assert_false(pqi_endpoint_peer(&t->ctl->ep, text_of("valve-7"))->ready);
-    dev_refuses(t->ctl, &last, PQI_DROP_SIGNATURE);
-    dev_refuses(t->ctl, &old, PQI_DROP_SIGNATURE);
-    fleet_revoke(t->ctl->f, 1, both, 2, &next);
+    dev_refuses(t->ctl, &part[0], PQI_DROP_SIGNATURE);
+    dev_refuses(t->ctl, &part[2], PQI_DROP_SIGNATURE);
+    fleet_revoke(t->ctl->f, 0, both, 2, &next);
     assert_int_equal(dev_receive(t->ctl, &next), PQI_EV_REVOKED);
     assert_int_equal(dev_open(t->ctl), PQI_OK);
     assert_true(pqi_endpoint_peer(&t->ctl->ep, text_of("valve-7"))->revoked);
@@ -372,7 +388,7 @@ static void numbers_of_one_root(void **state)
     trio_free(t);
 }
 
-PQI_TEST_MAIN(cmocka_unit_test(numbers_of_one_root), cmocka_unit_test(delivered_once),
+PQI_TEST_MAIN(cmocka_unit_test(log_of_one_root), cmocka_unit_test(delivered_once),
     cmocka_unit_test(rerouted), cmocka_unit_test(wrong_scope), cmocka_unit_test(damaged),
     cmocka_unit_test(wrong_version_or_suite), cmocka_unit_test(wrong_recipient),
     cmocka_unit_test(expired), cmocka_unit_test(revoked), cmocka_unit_test(classes),

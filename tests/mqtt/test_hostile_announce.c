@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Announcements and revocation snapshots over a real broker: replaced, aged, renamed, deleted,
+ * Announcements and revocations over a real broker: replaced, aged, renamed, deleted,
  * oversized, made up by the thousand. */
 #include "support/hostile.h"
 #include <pqi/announce.h>
+#include <pqi/control.h>
 
 #include <time.h>
 
@@ -349,7 +350,8 @@ static void costly_announcements(void **state)
 
 /* ---- revocations ------------------------------------------------------------------------------- */
 
-static blob snapshot(fleet *f, const char *revoke)
+/* The whole log, after one more revocation; from 1: what was added to its first entry. */
+static blob log_of(fleet *f, const char *revoke, uint32_t from)
 {
     blob b = {calloc(1, PQI_REVOCATIONS_MAX), 0};
     assert_non_null(b.p);
@@ -360,7 +362,7 @@ static blob snapshot(fleet *f, const char *revoke)
         assert_int_equal(pqi_host_ca_revoke(ca, text_of(revoke), 0, 1, &seq), PQI_OK);
     }
     const pqi_span room = {b.p, PQI_REVOCATIONS_MAX};
-    assert_int_equal(pqi_host_ca_revocations(ca, room, &b.len), PQI_OK);
+    assert_int_equal(pqi_host_ca_revocations_from(ca, from, room, &b.len), PQI_OK);
     pqi_host_ca_close(ca);
     return b;
 }
@@ -402,13 +404,14 @@ static void eve_revokes(cast *c, const blob *list, int retain)
     stage_settle(c->s);
 }
 
-/* Snapshots that are none: altered anywhere, another CA's of a higher number. */
-static void forged_snapshots(void **state)
+/* Logs that are none: altered anywhere, another CA's that is longer. */
+static void forged_logs(void **state)
 {
     (void)state;
     cast c = cast_new();
     rogue *r = rogue_new("pump");
-    blob list = snapshot(&c.s->f, "pump"), other = snapshot(&r->f, "pump");
+    blob list = log_of(&c.s->f, "pump", 0);
+    blob other = log_of(&r->f, "pump", 0);
     for (size_t i = list.len - 64; i < list.len; i++) {
         list.p[i] ^= 1;
         eve_says(c.s, PQI_TOPIC_REVOCATIONS, blob_span(&list), 1, 1);
@@ -434,23 +437,61 @@ static void forged_snapshots(void **state)
     stage_free(c.s);
 }
 
-/* INV-42, INV-31: the genuine snapshot cuts pump off, the honest one and the thief's copy; an older
- * one brings nobody back, over restarts, and newcomers do not learn the revoked device. */
+/* Is it revoked itself? */
+static int is_out(const pqi_endpoint *e)
+{
+    return pqi_ctl_is_revoked(&e->ctl, e->cert.roster_index, e->cert.key_epoch) != 0;
+}
+
+/* INV-68: what was added arrives on its own topic at once; before the first log it is a gap, and the retained
+ * log fills it, also for who comes later. */
+static void gaps_and_retained(void **state)
+{
+    (void)state;
+    cast c = cast_new();
+    blob first = log_of(&c.s->f, "pump", 0);
+    blob both = log_of(&c.s->f, "late", 0), news = log_of(&c.s->f, NULL, 1);
+    eve_says(c.s, PQI_TOPIC_REV_DELTA, blob_span(&news), 1, 0);
+    stage_settle(c.s);
+    dropped(c.control, PQI_DROP_GAP, 1, PQI_DROP_NONE);
+    assert_int_equal(c.control->revocations, 0);
+    eve_revokes(&c, &first, 1);
+    assert_int_equal(c.control->revocations, 1);
+    eve_says(c.s, PQI_TOPIC_REV_DELTA, blob_span(&news), 1, 0);
+    stage_settle(c.s);
+    assert_int_equal(c.control->revocations, 2);
+    eve_revokes(&c, &both, 1);
+    eve_revokes(&c, &first, 0);
+    dropped(c.control, PQI_DROP_REPLAY, 1, PQI_DROP_NONE);
+    assert_int_equal(c.control->revocations, 2);
+    assert_true(peer_of(c.control, "pump")->revoked);
+    station_on(c.s, c.late);
+    assert_int_equal(c.late->revocations, 1);
+    assert_int_equal(endpoint_of(c.late)->ctl.rev.seq, 2);
+    assert_true(is_out(endpoint_of(c.late)));
+    blob_free(&first);
+    blob_free(&both);
+    blob_free(&news);
+    stage_free(c.s);
+}
+
+/* INV-42, INV-31: the genuine log cuts pump off, the honest one and the thief's copy; an older one brings
+ * nobody back, over restarts, and newcomers do not learn the revoked device. */
 static void revoked_by_the_ca(void **state)
 {
     (void)state;
     cast c = cast_new();
     char dir[128];
-    blob old = snapshot(&c.s->f, NULL);
+    blob old = log_of(&c.s->f, NULL, 0);
     eve_revokes(&c, &old, 0);
     pqi_host_device *thief = steal(&c, dir);
     thief_says(&c, thief, "a copy"); /* stolen keys are keys: until the CA says so */
     assert_int_equal(heard(c.control, "a copy"), 1);
     silent(c.control);
 
-    blob list = snapshot(&c.s->f, "pump");
+    blob list = log_of(&c.s->f, "pump", 0);
     eve_revokes(&c, &list, 1);
-    assert_int_equal(c.control->revocations, old.len != 0 ? 2 : 1);
+    assert_int_equal(c.control->revocations, 1); /* an empty log is no news */
     for (int life = 0; life < 2; life++) {
         assert_true(peer_of(c.control, "pump")->revoked);
         assert_int_equal(say(c.pump, "control", "plant/pump/a", "honest", 1), PQI_ERR_POLICY);
@@ -488,4 +529,5 @@ static void revoked_by_the_ca(void **state)
 PQI_TEST_MAIN(cmocka_unit_test(replaced_by_another_ca), cmocka_unit_test(older_keys_announced),
     cmocka_unit_test(under_another_id), cmocka_unit_test(deleted),
     cmocka_unit_test(garbage_under_many_ids), cmocka_unit_test(costly_announcements),
-    cmocka_unit_test(forged_snapshots), cmocka_unit_test(revoked_by_the_ca))
+    cmocka_unit_test(forged_logs), cmocka_unit_test(gaps_and_retained),
+    cmocka_unit_test(revoked_by_the_ca))

@@ -338,7 +338,7 @@ static void bad_arguments(void **state)
     assert_int_equal(pqi_host_mqtt_publish(m, "a", none, 3, 0), PQI_ERR_ARG);
     assert_int_equal(pqi_host_mqtt_subscribe(m, "a/#/b", 0), PQI_ERR_ARG);
     assert_int_equal(pqi_host_mqtt_poll(m, -1, &ev), PQI_ERR_ARG);
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 64; i++) {
         assert_int_equal(pqi_host_mqtt_subscribe(m, "a", 0), PQI_OK);
     }
     assert_int_equal(pqi_host_mqtt_subscribe(m, "a", 0), PQI_ERR_LIMIT);

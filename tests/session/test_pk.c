@@ -60,7 +60,7 @@ static void an_endpoint_counts(void **state)
     dev_refuses(ctl, &m, PQI_DROP_REPLAY);
     spent(ctl, none);
     const pqi_revoked r = {1, 2, 1};
-    fleet_revoke(fleet_get(), 1, &r, 1, &m);
+    fleet_revoke(fleet_get(), 0, &r, 1, &m);
     assert_int_equal(dev_receive(ctl, &m), PQI_EV_REVOKED);
     spent(ctl, verify);
     assert_int_equal(

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "support/fleet.h"
 
+#include <pqi/control.h>
+
 #include "prim/keccak/keccak.h"
 #include <pqi/host.h>
 
@@ -66,12 +68,17 @@ static void count_verifies(fleet *f)
 void fleet_root(fleet *f, uint32_t version)
 {
     f->root_version = version;
-    pqi_manifest_key keys[3] = {
-        ca_key(f, 0, PQI_ROLE_ROOT), ca_key(f, 1, PQI_ROLE_ISSUER), ca_key(f, 2, PQI_ROLE_REVOKER)};
-    pqi_manifest_spec spec = {.root_version = version, .keys = keys, .n_keys = 3};
+    pqi_manifest_key keys[5] = {ca_key(f, 0, PQI_ROLE_ROOT),
+        ca_key(f, (f->issuer != 0 ? f->issuer : FLEET_ISSUER) - 1u, PQI_ROLE_ISSUER),
+        ca_key(f, 2, PQI_ROLE_REVOKER), ca_key(f, FLEET_HEAD - 1u, PQI_ROLE_HEAD),
+        ca_key(f, FLEET_POLICY - 1u, PQI_ROLE_POLICY)};
+    pqi_manifest_spec spec = {
+        .root_version = version, .keys = keys, .n_keys = f->has_plane ? 5u : 3u};
     spec.threshold[PQI_ROLE_ROOT] = 1;
     spec.threshold[PQI_ROLE_ISSUER] = 1;
     spec.threshold[PQI_ROLE_REVOKER] = 1;
+    spec.threshold[PQI_ROLE_HEAD] = f->has_plane ? 1 : 0;
+    spec.threshold[PQI_ROLE_POLICY] = f->has_plane ? 1 : 0;
     memset(spec.fleet_id, 0xf1, sizeof spec.fleet_id);
     const pqi_key signer = CA_ROOT;
     assert_int_equal(pqi_manifest_build(&f->algs, &f->ca.base, &spec, &signer, 1,
@@ -95,7 +102,7 @@ fleet *fleet_get(void)
     count_verifies(f);
     static const uint8_t seed[32] = {0xca};
     fake_provider_init(&f->ca, &f->algs, seed, NULL);
-    for (pqi_key k = CA_ROOT; k <= CA_REVOKER; k++) {
+    for (pqi_key k = CA_ROOT; k <= FLEET_ISSUER_2; k++) {
         assert_int_equal(fake_provider_key(&f->ca, k, PQI_KEY_SIG, PQI_SIG_ID_ML_DSA_44), PQI_OK);
     }
     fleet_root(f, 1);
@@ -112,13 +119,14 @@ size_t fleet_cert(fleet *f, fake_provider *keys, const dev_spec *s, uint8_t out[
         c.sig_alg = keys->keys[2].alg;
         c.sig_pk = (pqi_cspan){keys->keys[2].pk, keys->keys[2].pk_len};
     }
-    c.valid_to_epoch = 100;
+    c.valid_to_epoch = s->valid_to != 0 ? s->valid_to : 100u;
+    c.assurance = s->assurance;
     c.not_before = s->not_before;
     c.not_after = s->not_after;
     c.suites = s->suites != 0
                    ? s->suites
                    : pqi_policy_suites(&f->algs, NULL, c.kem_alg) & ~pqi_suite_0005.bitmap;
-    c.roles = PQI_CERT_ROLE_DEVICE;
+    c.roles = PQI_CERT_ROLE_DEVICE | s->roles;
     c.roster_index = s->roster;
     if (s->pub != NULL) {
         c.scopes[0] =
@@ -130,10 +138,21 @@ size_t fleet_cert(fleet *f, fake_provider *keys, const dev_spec *s, uint8_t out[
         }
     }
     size_t len = 0;
-    assert_int_equal(pqi_cert_build(&f->algs, &f->ca.base, FLEET_ISSUER, &c,
-                         (pqi_span){out, PQI_CERT_MAX}, &len),
+    assert_int_equal(
+        pqi_cert_build(&f->algs, &f->ca.base, f->issuer != 0 ? f->issuer : FLEET_ISSUER, &c,
+            (pqi_span){out, PQI_CERT_MAX}, &len),
         PQI_OK);
     return len;
+}
+
+static void dev_rooms(dev *d, pqi_endpoint_cfg *c)
+{
+    c->manifest = (pqi_cspan){d->f->manifest, d->f->manifest_len};
+    c->revoked = d->revoked;
+    c->revoked_max = PQI_REVOKED_MAX;
+    c->manifest_mem = (pqi_span){d->manifest_mem, sizeof d->manifest_mem};
+    c->policy_mem = (pqi_span){d->policy_mem, sizeof d->policy_mem};
+    c->head_mem = (pqi_span){d->head_mem, sizeof d->head_mem};
 }
 
 dev *dev_new(const dev_spec *s)
@@ -154,7 +173,9 @@ dev *dev_new(const dev_spec *s)
     d->limits = pqi_limits_mcu;
     d->limits.packet_max = PQI_V1_PACKET_MAX;
     d->now = (pqi_now){.mono_ms = 1000, .unix_s = 1000000, .control_epoch = 5};
-    d->scratch_len = pqi_endpoint_scratch_len(&d->f->algs, &d->limits, FLEET_PEERS);
+    pqi_endpoint_cfg room = {.algs = &d->f->algs, .n_peers = FLEET_PEERS};
+    dev_rooms(d, &room);
+    d->scratch_len = pqi_endpoint_scratch_len(&room);
     d->scratch = malloc(d->scratch_len);
     assert_non_null(d->scratch);
     return d;
@@ -195,6 +216,10 @@ void dev_reset(dev *d)
     memset(&d->ep, 0xee, sizeof d->ep);
     memset(d->peers, 0xee, sizeof d->peers);
     memset(d->scratch, 0xee, d->scratch_len);
+    memset(d->revoked, 0xee, sizeof d->revoked);
+    memset(d->manifest_mem, 0xee, sizeof d->manifest_mem);
+    memset(d->policy_mem, 0xee, sizeof d->policy_mem);
+    memset(d->head_mem, 0xee, sizeof d->head_mem);
     d->ep.open = 0;
 }
 
@@ -206,7 +231,6 @@ pqi_status dev_open(dev *d)
         .nvm = &d->nvm.nvm,
         .keys = {DEV_KEM, DEV_DH, d->spec.kem_only ? 0 : DEV_SIG},
         .cert = {d->cert, d->cert_len},
-        .manifest = {d->f->manifest, d->f->manifest_len},
         .pinned = d->f->pinned,
         .suite = d->spec.only,
         .policy = d->spec.policy,
@@ -217,6 +241,7 @@ pqi_status dev_open(dev *d)
         .prekey_period_s = d->spec.period,
         .prekey_use = d->spec.use,
         .sessions = sessions_of(d)};
+    dev_rooms(d, &c);
     return pqi_endpoint_open(&d->ep, &c, &d->now);
 }
 
@@ -300,15 +325,44 @@ void dev_meet(dev *a, dev *b)
     free(m);
 }
 
-void fleet_revoke(fleet *f, uint64_t seq, const pqi_revoked *list, size_t n, msg *m)
+void fleet_revoke_as(
+    pqi_key signer, const pqi_revocations *head, const pqi_revoked *list, size_t n, msg *m)
 {
-    pqi_revocations head = {.root_version = f->root_version, .seq = seq};
-    memset(head.fleet_id, 0xf1, sizeof head.fleet_id);
+    fleet *f = fleet_get();
+    const char *topic = head->from == 0 ? PQI_TOPIC_REVOCATIONS : PQI_TOPIC_REV_DELTA;
     memset(m->topic, 0, sizeof m->topic);
-    memcpy(m->topic, PQI_TOPIC_REVOCATIONS, sizeof PQI_TOPIC_REVOCATIONS);
-    assert_int_equal(pqi_revocations_build(&f->algs, &f->ca.base, CA_REVOKER, &head, list, n,
+    memcpy(m->topic, topic, strlen(topic));
+    assert_int_equal(pqi_revocations_build(&f->algs, &f->ca.base, &signer, 1, head, list, n,
                          (pqi_span){m->b, sizeof m->b}, &m->len),
         PQI_OK);
+}
+
+void fleet_revoke(fleet *f, uint32_t from, const pqi_revoked *list, size_t n, msg *m)
+{
+    pqi_revocations head = {.root_version = f->root_version, .from = from};
+    memset(head.fleet_id, 0xf1, sizeof head.fleet_id);
+    assert_int_equal(
+        pqi_rev_log_start(&f->algs, head.fleet_id, head.root_version, head.prev), PQI_OK);
+    assert_true(from <= n);
+    for (uint32_t i = 0; i < from; i++) {
+        uint8_t e[PQI_REVOKED_LEN];
+        pqi_revoked_write(&list[i], e);
+        assert_int_equal(pqi_rev_log_fold(&f->algs, (pqi_cspan){e, sizeof e}, head.prev), PQI_OK);
+    }
+    fleet_revoke_as(CA_REVOKER, &head, list != NULL ? list + from : NULL, n - from, m);
+}
+
+bool dev_is_out(const dev *d)
+{
+    return (pqi_ctl_flags(&d->ep.ctl, &d->now) & PQI_GATE_SELF_REVOKED) != 0;
+}
+
+void dev_forget_ctl(pqi_ctl *c)
+{
+    memset(c->refused, 0, sizeof c->refused);
+    memset(c->refused_hash, 0, sizeof c->refused_hash);
+    c->evidence_ms = c->steps_ms = c->seen_ms = c->raw_ms = 0;
+    c->want = c->want_left = 0; /* something that seems to be missing is asked for */
 }
 
 void dev_digest(const dev *d, uint8_t out[32])
@@ -322,7 +376,12 @@ void dev_digest(const dev *d, uint8_t out[32])
     memset(&e.announce, 0, sizeof e.announce);
     memset(&e.control, 0, sizeof e.control);
     memset(e.drops, 0, sizeof e.drops);
+    memset(e.refused_by, 0, sizeof e.refused_by);
     memset(&e.pk, 0, sizeof e.pk);
+    memset(&e.seen, 0, sizeof e.seen);
+    e.reason = PQI_REASON_OK;
+    dev_forget_ctl(&e.ctl);
+    pqi_xof_absorb(&x, d->revoked, e.ctl.rev.n * sizeof d->revoked[0]);
     e.peers_store.open = e.seq_store.open = e.prekey_store.open =
         0; /* a store closes itself after a failed write */
     pqi_xof_absorb(&x, &e, sizeof e);

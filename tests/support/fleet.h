@@ -21,17 +21,24 @@ typedef struct fleet {
     uint32_t root_version;
     size_t manifest_len;
     uint8_t pinned[32];
+    int has_plane;  /* its root names a head key and a policy key: support/plane.h */
+    pqi_key issuer; /* 0: FLEET_ISSUER */
 } fleet;
 
-#define FLEET_ISSUER 2u /* handle of the issuer's key in fleet.ca */
+#define FLEET_ISSUER   2u /* handles of keys in fleet.ca */
+#define FLEET_REVOKER  3u
+#define FLEET_HEAD     4u
+#define FLEET_POLICY   5u
+#define FLEET_ISSUER_2 6u
 
 typedef struct dev_spec {
     const char *id;
     uint32_t epoch, roster;
-    const char *pub; /* topic prefix it may publish under, NULL: none */
-    int only_s;      /* with class S and no other; else H */
-    int also_s;      /* with class S besides H */
-    uint8_t seed;    /* of its keys and provider */
+    const char *pub;                     /* topic prefix it may publish under, NULL: none */
+    int only_s;                          /* with class S and no other; else H */
+    int also_s;                          /* with class S besides H */
+    uint8_t seed;                        /* of its keys and provider */
+    uint32_t roles, assurance, valid_to; /* roles besides that of a device; valid_to 0: 100 */
     uint64_t not_before, not_after;
     uint32_t suites; /* bitmap; 0: those of its KEM without X-Wing */
     uint32_t kem;    /* 0: ML-KEM-512 */
@@ -59,6 +66,8 @@ typedef struct dev {
     uint8_t *scratch;
     size_t scratch_len;
     pqi_span sessions;
+    pqi_revoked revoked[PQI_REVOKED_MAX];
+    uint8_t manifest_mem[16384], policy_mem[8192], head_mem[PQI_HEAD_MAX];
     pqi_limits limits;
     pqi_now now;
     pqi_event ev;
@@ -93,6 +102,8 @@ void dev_announce(dev *d, msg *m);
 /* pqi_endpoint_prekeys(); whether the announcement changed. */
 int dev_prekeys(dev *d);
 pqi_status dev_send(dev *from, const char *to, const char *topic, const char *text, msg *m);
+/* Is it revoked itself? */
+bool dev_is_out(const dev *d);
 /* Delivers and returns the kind; d->ev holds the event. The payload is an exact heap copy. */
 pqi_event_kind dev_receive(dev *d, const msg *m);
 /* a and b learn each other. */
@@ -105,9 +116,16 @@ bool dev_poll(dev *d, msg *m);
  * application must not come. */
 unsigned dev_talk(dev *a, dev *b);
 
-/* Signed revocation list in m. */
-void fleet_revoke(fleet *f, uint64_t seq, const pqi_revoked *list, size_t n, msg *m);
+/* Entries from + 1 .. n of a log whose n entries are `list`, signed: the whole log with from 0, else
+ * what was added. */
+void fleet_revoke(fleet *f, uint32_t from, const pqi_revoked *list, size_t n, msg *m);
+/* The same, signed by any key of the CA under any header; head->prev counts as it stands. */
+void fleet_revoke_as(
+    pqi_key signer, const pqi_revocations *head, const pqi_revoked *list, size_t n, msg *m);
 
+/* Clears what refused objects may change: counters, what is to be asked for, and times from which costly ones are
+ * looked at. */
+void dev_forget_ctl(pqi_ctl *c);
 /* Digest of everything that a dropped packet must leave alone: endpoint and peers without counters
  * and buckets, the medium, and the provider's counters. */
 void dev_digest(const dev *d, uint8_t out[32]);

@@ -4,6 +4,7 @@
 #include "pqi_test.h"
 
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -196,6 +197,31 @@ pqi_status fleet_confirm(fleet *f, const uint8_t confirm[PQI_CONFIRM_LEN])
     }
     pqi_host_ca_close(ca);
     return st;
+}
+
+void fleet_schema_2(fleet *f)
+{
+    static const char text[] =
+        "CREATE TABLE revocations(roster_index INTEGER PRIMARY KEY,"
+        " min_key_epoch INTEGER NOT NULL, reason INTEGER NOT NULL, seq INTEGER NOT NULL) STRICT;"
+        "INSERT INTO revocations SELECT roster_index, min_key_epoch, reason, max(seq) + 1 FROM "
+        "revlog"
+        " GROUP BY roster_index;"
+        "CREATE TRIGGER revocation_rises BEFORE UPDATE ON revocations"
+        " WHEN NEW.min_key_epoch < OLD.min_key_epoch"
+        " BEGIN SELECT RAISE(ABORT, 'a revocation is final'); END;"
+        "CREATE TRIGGER revocation_stays BEFORE DELETE ON revocations"
+        " BEGIN SELECT RAISE(ABORT, 'a revocation is final'); END;"
+        "ALTER TABLE meta ADD COLUMN rev_seq INTEGER NOT NULL DEFAULT 1;"
+        "ALTER TABLE meta ADD COLUMN revocations BLOB NOT NULL DEFAULT x'00';"
+        "UPDATE meta SET rev_seq = 1 + (SELECT count(*) FROM revlog);"
+        "DROP TABLE revlog; DELETE FROM migrations WHERE version = 3; PRAGMA user_version=2;";
+    char path[160];
+    sqlite3 *db = NULL;
+    (void)snprintf(path, sizeof path, "%s/ca.db", f->ca_dir);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
 void fleet_enrol(fleet *f, node *n)

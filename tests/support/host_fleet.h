@@ -56,6 +56,10 @@ pqi_status fleet_provision(fleet *f, node *n, uint32_t *epoch);
 /* init and allow. */
 void fleet_enrol(fleet *f, node *n);
 
+/* Makes the registry one of schema 2, as programs of before had it: of a device's revocations there is the
+ * newest alone, and their numbers begin at 2. */
+void fleet_schema_2(fleet *f);
+
 /* Runs `cp -a from to`, `rm -rf path`. */
 void tree_copy(const char *from, const char *to);
 void tree_remove(const char *path);

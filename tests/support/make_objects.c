@@ -3,6 +3,7 @@
  * tests/cli/inspect.sh. Everything comes from the fixtures of the identity tests. */
 #include "pqi_test.h"
 #include "proto/mqtt/announce.h"
+#include "support/control_fixture.h"
 #include "support/join_fixture.h"
 #include <pqi/v1.h>
 
@@ -116,6 +117,37 @@ static pqi_cspan plain_cert(fx *f)
     return (pqi_cspan){buf, n};
 }
 
+/* The fleet with a control plane has a manifest of its own. */
+static void control_plane(const char *dir)
+{
+    const cx *f = cx_get();
+    write_file(dir, "manifest_control", f->manifest.encoded);
+    write_file(dir, "head", f->head.encoded);
+    write_file(dir, "roster", f->roster.encoded);
+    write_file(dir, "policy", f->policy.encoded);
+    write_file(dir, "statement", f->statement.encoded);
+    write_file(dir, "tick", (pqi_cspan){f->tick_bytes, sizeof f->tick_bytes});
+    write_file(dir, "local_tick", (pqi_cspan){f->local_bytes, sizeof f->local_bytes});
+    write_file(dir, "ask", (pqi_cspan){f->ask_bytes, f->ask_len});
+    write_file(dir, "answer", (pqi_cspan){f->answer_bytes, f->answer_len});
+    buf[0] = PQI_ANSWER_T;
+    buf[1] = PQI_OBJ_HEAD;
+    buf[2] = buf[3] = 0;
+    memcpy(buf + PQI_ANSWER_HEAD, f->head.encoded.ptr, f->head.encoded.len);
+    write_file(dir, "answer_head", (pqi_cspan){buf, PQI_ANSWER_HEAD + f->head.encoded.len});
+    buf[1] = PQI_OBJ_PATH;
+    memcpy(buf + PQI_ANSWER_HEAD, f->path_bytes, f->path_len);
+    write_file(dir, "answer_path", (pqi_cspan){buf, PQI_ANSWER_HEAD + f->path_len});
+    const size_t n = f->statement.encoded.len;
+    static const uint8_t alone[12] = {0, 0, 0, 0, 0, 0, 0, 1}; /* path of a tree of one */
+    buf[1] = PQI_OBJ_STATEMENT;
+    buf[4] = (uint8_t)(n >> 8);
+    buf[5] = (uint8_t)n;
+    memcpy(buf + 6, f->statement.encoded.ptr, n);
+    memcpy(buf + 6 + n, alone, sizeof alone);
+    write_file(dir, "answer_statement", (pqi_cspan){buf, 6 + n + sizeof alone});
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -143,5 +175,6 @@ int main(int argc, char **argv)
     write_file(argv[1], "manifest2", next_manifest(f));
     write_file(argv[1], "other", other_manifest(f));
     write_file(argv[1], "kemcert", plain_cert(f));
+    control_plane(argv[1]);
     return 0;
 }

@@ -86,13 +86,45 @@ size_t reencode_manifest(const pqi_manifest *m, pqi_span out)
 
 size_t reencode_revocations(const pqi_revocations *v, pqi_span out)
 {
-    static pqi_revoked entries[PQI_REVOKED_MAX];
+    static pqi_revoked entries[PQI_REV_LOG_MAX];
     wr pay = wr_of((pqi_span){payload_buf, sizeof payload_buf}), w = wr_of(out);
     for (uint32_t i = 0; i < v->count; i++) {
         entries[i] = pqi_revocations_at(v, i);
     }
     pqi_revocations_put_payload(&pay, v, entries, v->count);
-    put_sign1(&w, v->encoded, PQI_TYP_REV, (pqi_cspan){payload_buf, pay.len});
+    put_sign(&w, v->signatures, PQI_TYP_REV, (pqi_cspan){payload_buf, pay.len});
+    return w.len;
+}
+
+size_t reencode_head(const pqi_head *h, pqi_span out)
+{
+    wr pay = wr_of((pqi_span){payload_buf, sizeof payload_buf}), w = wr_of(out);
+    pqi_head_put_payload(&pay, h);
+    put_sign1(&w, h->encoded, PQI_TYP_HEAD, (pqi_cspan){payload_buf, pay.len});
+    return w.len;
+}
+
+size_t reencode_roster(const pqi_roster *v, pqi_span out)
+{
+    wr pay = wr_of((pqi_span){payload_buf, sizeof payload_buf}), w = wr_of(out);
+    pqi_roster_put_payload(&pay, v);
+    put_sign1(&w, v->encoded, PQI_TYP_ROSTER, (pqi_cspan){payload_buf, pay.len});
+    return w.len;
+}
+
+size_t reencode_policy(const pqi_policy *x, pqi_span out)
+{
+    wr pay = wr_of((pqi_span){payload_buf, sizeof payload_buf}), w = wr_of(out);
+    pqi_policy_put_payload(&pay, x);
+    put_sign(&w, x->signatures, PQI_TYP_POLICY, (pqi_cspan){payload_buf, pay.len});
+    return w.len;
+}
+
+size_t reencode_statement(const pqi_statement *v, pqi_span out)
+{
+    wr pay = wr_of((pqi_span){payload_buf, sizeof payload_buf}), w = wr_of(out);
+    pqi_statement_put_payload(&pay, v);
+    put_sign1(&w, v->encoded, PQI_TYP_STATEMENT, (pqi_cspan){payload_buf, pay.len});
     return w.len;
 }
 

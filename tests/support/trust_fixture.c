@@ -92,9 +92,10 @@ static void make_objects(fx *f)
     assert_int_equal(pqi_cert_decode(&f->algs, f->cert_bytes, &f->cert), PQI_OK);
 
     const pqi_revoked list[3] = {{3, 2, 1}, {42, 3, 0}, {70000, UINT32_MAX, 4}};
-    pqi_revocations head = {.root_version = 1, .seq = 9};
+    pqi_revocations head = {.root_version = 1, .from = 0};
+    const pqi_key revoker = FX_REVOKER;
     memcpy(head.fleet_id, f->manifest.fleet_id, PQI_FLEET_ID_LEN);
-    assert_int_equal(pqi_revocations_build(&f->algs, f->p, FX_REVOKER, &head, list, 3,
+    assert_int_equal(pqi_revocations_build(&f->algs, f->p, &revoker, 1, &head, list, 3,
                          (pqi_span){f->rev_buf, sizeof f->rev_buf}, &n),
         PQI_OK);
     f->rev_bytes = (pqi_cspan){f->rev_buf, n};

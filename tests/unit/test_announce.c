@@ -134,6 +134,48 @@ static void altered(void **state)
     }
 }
 
+/* A path in the roster is shown and not signed: the same signature holds with any and with none; what has not
+ * the form of a path is refused, and so is the flag without one. docs/spec/v1.md section 7. */
+static void proofs(void **state)
+{
+    (void)state;
+    static sample s, with;
+    const fx *f = fx_get();
+    static const struct {
+        uint8_t size, position;
+        size_t hashes;
+    } paths[] = {{1, 0, 0}, {2, 0, 1}, {2, 1, 1}, {5, 4, 1}, {5, 1, 3}, {200, 0, 8}};
+    make(&s, FX_SIG, label, topic);
+    const size_t proof = s.body - 4;
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        const size_t n = 12 + 32 * paths[i].hashes;
+        pqi_announcement a;
+        with = s;
+        memmove(with.b + proof + 2 + n, with.b + proof + 2, s.len - proof - 2);
+        memset(with.b + proof, 0, 2 + n);
+        with.len = s.len + n;
+        with.b[1] |= 1;
+        with.b[proof] = (uint8_t)(n >> 8);
+        with.b[proof + 1] = (uint8_t)n;
+        with.b[proof + 2 + 3] = 9;
+        with.b[proof + 2 + 7] = paths[i].size;
+        with.b[proof + 2 + 11] = paths[i].position;
+        assert_int_equal(look(&with, &f->cert, topic), PQI_OK);
+        assert_int_equal(pqi_announce_decode((pqi_cspan){with.b, with.len}, &a), PQI_OK);
+        assert_true(a.proof.ptr == with.b + proof + 2 && a.proof.len == n && a.prekeys.len == 0);
+        with.b[proof + 2 + n - 1] ^= n > 12 ? 1 : 0; /* a hash is what it may be */
+        assert_int_equal(look(&with, &f->cert, topic), PQI_OK);
+        with.b[1] &= (uint8_t)~1u;
+        assert_int_equal(look(&with, &f->cert, topic), PQI_ERR_DECODE);
+        with.b[1] |= 1;
+        with.b[proof + 2 + 11] = paths[i].size; /* no position of that tree */
+        assert_int_equal(look(&with, &f->cert, topic), PQI_ERR_DECODE);
+        with.b[proof + 2 + 11] = paths[i].position;
+        with.b[7] ^= 1; /* what is signed stays signed */
+        assert_int_equal(look(&with, &f->cert, topic), PQI_ERR_AUTH);
+    }
+}
+
 /* A failed decode leaves *out alone. */
 static void not_the_one_encoding(void **state)
 {
@@ -164,7 +206,7 @@ static void not_the_one_encoding(void **state)
         s.b[1] = (uint8_t)flags;
         if (flags != 4) {
             assert_int_equal(pqi_announce_decode((pqi_cspan){s.b, s.len}, &a),
-                (flags & ~6u) != 0 ? PQI_ERR_UNSUPPORTED : PQI_ERR_DECODE);
+                (flags & ~7u) != 0 ? PQI_ERR_UNSUPPORTED : PQI_ERR_DECODE);
         }
     }
     assert_memory_equal(&a, &before, sizeof a);
@@ -198,4 +240,5 @@ static void refused_arguments(void **state)
 
 PQI_TEST_MAIN(cmocka_unit_test(splits_and_verifies), cmocka_unit_test(another_topic),
     cmocka_unit_test(another_key_or_label), cmocka_unit_test(altered),
-    cmocka_unit_test(not_the_one_encoding), cmocka_unit_test(refused_arguments))
+    cmocka_unit_test(not_the_one_encoding), cmocka_unit_test(proofs),
+    cmocka_unit_test(refused_arguments))

@@ -204,6 +204,7 @@ static void older_registry(void **state)
     char path[160];
     sqlite3 *db = NULL;
     begin(&w, &(pqi_host_ca_init_opts){0});
+    fleet_schema_2(&w.f);
     (void)snprintf(path, sizeof path, "%s/ca.db", w.f.ca_dir);
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db,

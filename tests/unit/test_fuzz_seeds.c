@@ -3,6 +3,7 @@
  * compared with the corpus. PQI_WRITE_SEEDS=1 writes them. */
 #include "pqi_test.h"
 
+#include "support/control_fixture.h"
 #include "support/join_fixture.h"
 #include <stdbool.h>
 
@@ -87,4 +88,40 @@ static void odd_certificates(void **state)
     odd_certificate("x_wing", PQI_KEM_ID_ML_KEM_768, PQI_SIG_ID_ML_DSA_44, 0x12);
 }
 
-PQI_TEST_MAIN(cmocka_unit_test(seeds), cmocka_unit_test(odd_certificates))
+static void control_plane(void **state)
+{
+    (void)state;
+    cx *f = cx_get();
+    const pqi_cspan tick = {f->tick_bytes, sizeof f->tick_bytes};
+    const pqi_cspan local = {f->local_bytes, sizeof f->local_bytes};
+    const pqi_cspan ask = {f->ask_bytes, f->ask_len}, answer = {f->answer_bytes, f->answer_len};
+    seed("head", "one", f->head.encoded);
+    seed("roster", "one", f->roster.encoded);
+    seed("statement", "one", f->statement.encoded);
+    seed("policy", "version_2", f->policy.encoded);
+    seed("tick", "fleet", tick);
+    seed("tick", "local", local);
+    seed("path", "middle", (pqi_cspan){f->path_bytes, f->path_len});
+    seed("ask", "one", ask);
+    seed("ask", "answer", answer);
+    seed("inspect", "head", f->head.encoded);
+    seed("inspect", "policy", f->policy.encoded);
+    seed("inspect", "statement", f->statement.encoded);
+    seed("inspect", "tick", tick);
+    seed("inspect", "local_tick", local);
+    seed("inspect", "ask", ask);
+    seed("inspect", "answer", answer);
+    pqi_policy x = cx_policy_fields();
+    const pqi_key one = CX_POLICY1;
+    size_t n = 0;
+    x.version = 1;
+    x.rules = pqi_policy_default;
+    assert_int_equal(
+        pqi_policy_build(&f->algs, f->p, &x, &one, 1, (pqi_span){buf, sizeof buf}, &n), PQI_OK);
+    seed("policy", "version_1", (pqi_cspan){buf, n});
+    static const uint8_t alone[12] = {0, 0, 0, 0, 0, 0, 0, 1}; /* path of a tree of one */
+    seed("path", "alone", (pqi_cspan){alone, sizeof alone});
+}
+
+PQI_TEST_MAIN(
+    cmocka_unit_test(seeds), cmocka_unit_test(odd_certificates), cmocka_unit_test(control_plane))

@@ -74,6 +74,10 @@ static void objects(void **state)
     small(text, "certificate key id", (pqi_cspan){f->cert.key_id, PQI_KEY_ID_LEN});
     large(text, "revocations", f->rev_bytes);
     small(text, "revocations payload", f->rev.payload);
+    uint8_t hash[32];
+    memcpy(hash, f->rev.prev, sizeof hash);
+    assert_int_equal(pqi_rev_log_fold(&f->algs, f->rev.entries, hash), PQI_OK);
+    small(text, "revocations R(3)", (pqi_cspan){hash, sizeof hash});
 }
 
 static void join(void **state)

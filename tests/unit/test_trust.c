@@ -334,7 +334,8 @@ static void revocations_round_trip(void **state)
 {
     (void)state;
     fx *f = fx_get();
-    assert_true(f->rev.seq == 9);
+    int quorum = 7;
+    assert_int_equal(f->rev.from, 0);
     assert_int_equal(f->rev.count, 3);
     pqi_revoked e = pqi_revocations_at(&f->rev, 2);
     assert_int_equal(e.roster_index, 70000);
@@ -342,46 +343,99 @@ static void revocations_round_trip(void **state)
     assert_int_equal(e.reason, 4);
     e = pqi_revocations_at(&f->rev, 3);
     assert_int_equal(e.min_key_epoch, 0);
-    assert_int_equal(pqi_revocations_verify(&f->algs, &f->rev, &f->manifest, f->tmp), PQI_OK);
+    assert_int_equal(
+        pqi_revocations_verify(&f->algs, &f->rev, &f->manifest, f->tmp, &quorum), PQI_OK);
+    assert_int_equal(quorum, 0);
     assert_int_equal(
         reencode_revocations(&f->rev, (pqi_span){again, sizeof again}), f->rev_bytes.len);
     assert_memory_equal(again, f->rev_bytes.ptr, f->rev_bytes.len);
 }
 
-static void revocations_full_and_empty(void **state)
+static pqi_status build_log(
+    uint32_t version, uint32_t from, const pqi_revoked *list, size_t count, size_t *n)
+{
+    fx *f = fx_get();
+    const pqi_key revoker = FX_REVOKER;
+    const pqi_revocations head = {.root_version = version, .from = from, .prev = {1}};
+    return pqi_revocations_build(&f->algs, f->p, &revoker, 1, &head, list, count, out_span(), n);
+}
+
+static void revocations_caps(void **state)
 {
     (void)state;
     fx *f = fx_get();
-    static pqi_revoked list[PQI_REVOKED_MAX + 1];
-    for (uint32_t i = 0; i <= PQI_REVOKED_MAX; i++) {
-        list[i] = (pqi_revoked){UINT32_MAX - PQI_REVOKED_MAX + i, UINT32_MAX, 255};
+    static pqi_revoked list[PQI_REV_LOG_MAX + 1];
+    for (uint32_t i = 0; i <= PQI_REV_LOG_MAX; i++) {
+        list[i] = (pqi_revoked){UINT32_MAX - i, UINT32_MAX, 255};
     }
-    pqi_revocations head = {.root_version = UINT32_MAX, .seq = UINT64_MAX}, got;
+    static const struct {
+        uint32_t from;
+        size_t count;
+        pqi_status want;
+    } t[] = {{0, PQI_REV_LOG_MAX, PQI_OK}, {0, PQI_REV_LOG_MAX + 1, PQI_ERR_ARG}, {0, 0, PQI_OK},
+        {1, 0, PQI_ERR_ARG}, {1, PQI_REV_LOG_MAX - 1, PQI_OK}, {1, PQI_REV_LOG_MAX, PQI_ERR_ARG},
+        {PQI_REV_LOG_MAX - 1, 1, PQI_OK}, {PQI_REV_LOG_MAX - 1, 2, PQI_ERR_ARG},
+        {PQI_REV_LOG_MAX, 1, PQI_ERR_ARG}, {UINT32_MAX, 1, PQI_ERR_ARG}};
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        size_t n = 0;
+        pqi_revocations got;
+        assert_int_equal(build_log(UINT32_MAX, t[i].from, list, t[i].count, &n), t[i].want);
+        if (t[i].want == PQI_OK) {
+            assert_true(n <= PQI_REVOCATIONS_MAX);
+            assert_int_equal(pqi_revocations_decode(&f->algs, (pqi_cspan){buf, n}, &got), PQI_OK);
+            assert_int_equal(got.from, t[i].from);
+            assert_int_equal(got.count, t[i].count);
+            assert_int_equal(got.prev[0] == 1, t[i].from != 0); /* R0 is computed */
+        }
+    }
     size_t n = 0;
-    assert_int_equal(pqi_revocations_build(
-                         &f->algs, f->p, FX_REVOKER, &head, list, PQI_REVOKED_MAX, out_span(), &n),
-        PQI_OK);
-    assert_true(n <= PQI_REVOCATIONS_MAX);
-    assert_int_equal(pqi_revocations_decode(&f->algs, (pqi_cspan){buf, n}, &got), PQI_OK);
-    assert_int_equal(got.count, PQI_REVOKED_MAX);
-    assert_int_equal(pqi_revocations_build(&f->algs, f->p, FX_REVOKER, &head, list,
-                         PQI_REVOKED_MAX + 1, out_span(), &n),
+    const pqi_revoked twice[2] = {{5, 1, 0}, {5, 1, 0}}, down[2] = {{6, 1, 0}, {5, 1, 0}},
+                      nothing[2] = {{6, 1, 0}, {5, 0, 0}};
+    assert_int_equal(build_log(1, 0, twice, 2, &n), PQI_OK);
+    assert_int_equal(build_log(1, 0, down, 2, &n), PQI_OK);
+    assert_int_equal(build_log(1, 0, nothing, 2, &n), PQI_ERR_ARG);
+    assert_int_equal(build_log(1, 0, NULL, 1, &n), PQI_ERR_ARG);
+    assert_int_equal(build_log(0, 0, twice, 1, &n), PQI_ERR_ARG);
+    const pqi_key pair[2] = {FX_REVOKER, FX_REVOKER};
+    const pqi_revocations head = {.root_version = 1};
+    assert_int_equal(
+        pqi_revocations_build(&f->algs, f->p, pair, 2, &head, twice, 2, out_span(), &n),
         PQI_ERR_ARG);
     assert_int_equal(
-        pqi_revocations_build(&f->algs, f->p, FX_REVOKER, &head, NULL, 0, out_span(), &n), PQI_OK);
-    assert_int_equal(pqi_revocations_decode(&f->algs, (pqi_cspan){buf, n}, &got), PQI_OK);
-    assert_int_equal(got.count, 0);
-    const pqi_revoked twice[2] = {{5, 1, 0}, {5, 2, 0}}, down[2] = {{6, 1, 0}, {5, 1, 0}},
-                      nothing[1] = {{5, 0, 0}};
-    assert_int_equal(
-        pqi_revocations_build(&f->algs, f->p, FX_REVOKER, &head, twice, 2, out_span(), &n),
+        pqi_revocations_build(&f->algs, f->p, pair, 0, &head, twice, 2, out_span(), &n),
         PQI_ERR_ARG);
-    assert_int_equal(
-        pqi_revocations_build(&f->algs, f->p, FX_REVOKER, &head, down, 2, out_span(), &n),
-        PQI_ERR_ARG);
-    assert_int_equal(
-        pqi_revocations_build(&f->algs, f->p, FX_REVOKER, &head, nothing, 1, out_span(), &n),
-        PQI_ERR_ARG);
+}
+
+/* docs/spec/control.md section 1.4: in steps or at once, the hash of the log is the same, and it is that of
+ * the text. */
+static void revocations_hash(void **state)
+{
+    (void)state;
+    fx *f = fx_get();
+    uint8_t at_once[32], steps[32], want[32], parts[64];
+    assert_int_equal(pqi_rev_log_start(&f->algs, f->manifest.fleet_id, 1, at_once), PQI_OK);
+    memcpy(parts, f->manifest.fleet_id, 16);
+    memcpy(parts + 16, "\0\0\0\1", 4);
+    const pqi_cspan first[] = {{PQI_LIT("PQI4 rev log")}, {parts, 20}};
+    assert_int_equal(f->algs.classic->hash(PQI_HASH_SHA256, first, 2, want), PQI_OK);
+    assert_memory_equal(at_once, want, 32);
+    assert_memory_equal(f->rev.prev, want, 32);
+    memcpy(steps, at_once, 32);
+    assert_int_equal(pqi_rev_log_fold(&f->algs, f->rev.entries, at_once), PQI_OK);
+    for (size_t i = 0; i < 3; i++) {
+        const pqi_cspan e = {f->rev.entries.ptr + 9 * i, 9};
+        const pqi_cspan next[] = {{PQI_LIT("PQI4 rev entry")}, {want, 32}, e};
+        assert_int_equal(f->algs.classic->hash(PQI_HASH_SHA256, next, 3, parts), PQI_OK);
+        memcpy(want, parts, 32);
+        assert_int_equal(pqi_rev_log_fold(&f->algs, e, steps), PQI_OK);
+    }
+    assert_memory_equal(steps, want, 32);
+    assert_memory_equal(at_once, want, 32);
+    const pqi_cspan cut = {f->rev.entries.ptr, 10};
+    assert_int_equal(pqi_rev_log_fold(&f->algs, cut, steps), PQI_ERR_ARG);
+    assert_memory_equal(steps, want, 32);
+    assert_int_equal(pqi_rev_log_fold(&f->algs, (pqi_cspan){NULL, 0}, steps), PQI_OK);
+    assert_memory_equal(steps, want, 32);
 }
 
 /* docs/spec/objects.md, alg16: two ids of one key are two names, also where their low 16 bits agree. */
@@ -485,6 +539,6 @@ PQI_TEST_MAIN(cmocka_unit_test(scope_matches_whole_levels), cmocka_unit_test(sco
     cmocka_unit_test(cert_build_refuses_bad_fields),
     cmocka_unit_test(build_space_and_provider_failure), cmocka_unit_test(manifest_round_trip),
     cmocka_unit_test(manifest_build_refuses), cmocka_unit_test(manifest_is_sorted),
-    cmocka_unit_test(revocations_round_trip), cmocka_unit_test(revocations_full_and_empty),
-    cmocka_unit_test(names_of_long_ids), cmocka_unit_test(range_of_ids),
-    cmocka_unit_test(algorithm_of_the_header))
+    cmocka_unit_test(revocations_round_trip), cmocka_unit_test(revocations_caps),
+    cmocka_unit_test(revocations_hash), cmocka_unit_test(names_of_long_ids),
+    cmocka_unit_test(range_of_ids), cmocka_unit_test(algorithm_of_the_header))

@@ -177,14 +177,20 @@ static void set_endpoint(fleet *f)
         .limits = pqi_limits_gateway,
         .n_peers = f->n,
         .sessions = {.use = PQI_SESSIONS_REQUIRE,
+            .modes = PQI_MODES_S | PQI_MODES_K | PQI_MODES_M,
             .n_sessions = 2u * f->n,
             .n_handshakes = 64,
             .n_rounds = 64}};
+    e->base_use = PQI_SESSIONS_REQUIRE;
+    e->ctl.cfg.algs = f->b->algs; /* of a fleet without a control plane */
+    e->ctl.cfg.provider = &f->provider;
+    e->ctl.policy.rules = pqi_policy_default;
+    e->ctl.open = 1;
     e->cert.device_id = (pqi_cspan){PQI_LIT("control-1")};
     e->cert.valid_to_epoch = UINT32_MAX;
     e->cert.suites = f->suite->bitmap;
     e->cert.kem_alg = f->suite->kem->id;
-    e->cfg.scratch.len = pqi_endpoint_scratch_len(e->cfg.algs, &e->cfg.limits, f->n);
+    e->cfg.scratch.len = pqi_endpoint_scratch_len(&e->cfg);
     e->cfg.sessions.mem.len = pqi_endpoint_sessions_len(e->cfg.algs, &e->cfg.sessions, f->n);
     e->cfg.peers = pqi_cli_alloc(f->n * sizeof(pqi_peer));
     e->cfg.scratch.ptr = pqi_cli_alloc(e->cfg.scratch.len);

@@ -77,8 +77,35 @@ static const char schema_2[] =
     " CHECK(min_level BETWEEN 0 AND 5);"
     "ALTER TABLE meta ADD COLUMN forbid INTEGER NOT NULL DEFAULT 1 CHECK(forbid BETWEEN 0 AND 255);";
 
+/* Revocations are a log: entry seq of a root version is never another one, has no gap before it and never
+ * goes. Of before there is the newest entry of each device; they are numbered anew in their order, as no
+ * device has seen numbers of this log. What is signed is made from the log whenever it is asked for. */
+static const char schema_3[] =
+    "CREATE TABLE revlog(root_version INTEGER NOT NULL CHECK(root_version >= 1),"
+    " seq INTEGER NOT NULL CHECK(seq BETWEEN 1 AND 4096), roster_index INTEGER NOT NULL"
+    " CHECK(roster_index BETWEEN 0 AND 4294967295), min_key_epoch INTEGER NOT NULL"
+    " CHECK(min_key_epoch BETWEEN 1 AND 4294967295), reason INTEGER NOT NULL"
+    " CHECK(reason BETWEEN 0 AND 255), at INTEGER NOT NULL,"
+    " PRIMARY KEY(root_version, seq)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX revlog_index ON revlog(roster_index);"
+    "INSERT INTO revlog(root_version, seq, roster_index, min_key_epoch, reason, at)"
+    " SELECT m.root_version, row_number() OVER (ORDER BY r.seq, r.roster_index), r.roster_index,"
+    " r.min_key_epoch, r.reason, ifnull((SELECT max(a.at) FROM audit a JOIN devices d"
+    " ON d.id = a.device WHERE a.op = 'revoke' AND d.roster_index = r.roster_index), 0)"
+    " FROM revocations r JOIN meta m;"
+    "CREATE TRIGGER revlog_grows BEFORE INSERT ON revlog WHEN NEW.seq <>"
+    " (SELECT ifnull(max(seq), 0) + 1 FROM revlog WHERE root_version = NEW.root_version)"
+    " BEGIN SELECT RAISE(ABORT, 'the log of revocations has no gaps'); END;"
+    "CREATE TRIGGER revlog_stays BEFORE UPDATE ON revlog"
+    " BEGIN SELECT RAISE(ABORT, 'a revocation is final'); END;"
+    "CREATE TRIGGER revlog_keeps BEFORE DELETE ON revlog"
+    " BEGIN SELECT RAISE(ABORT, 'a revocation is final'); END;"
+    "DROP TABLE revocations;"
+    "ALTER TABLE meta DROP COLUMN rev_seq;"
+    "ALTER TABLE meta DROP COLUMN revocations;";
+
 /* Step n brings version n to n + 1. */
-static const char *const migrations[] = {schema_1, schema_2};
+static const char *const migrations[] = {schema_1, schema_2, schema_3};
 /* clang-format on */
 
 #define N_MIGRATIONS ((int64_t)(sizeof migrations / sizeof migrations[0]))

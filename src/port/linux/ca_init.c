@@ -122,13 +122,9 @@ static pqi_status store_registry(pqi_host_ca *ca, const char *fleet, const wish 
     pqi_cspan id = {ca->manifest.fleet_id, PQI_FLEET_ID_LEN};
     st = pqi_ca_run(ca->db,
         "INSERT INTO meta(one, fleet, fleet_id, root_version, manifest, generation, next_roster,"
-        " rev_seq, revocations, restored, min_level, forbid)"
-        " VALUES(1, ?, ?, 1, ?, 0, 1, 0, ?, 0, ?, ?)",
-        "tbbbii", pqi_ca_str(fleet), id, bytes, none, (int64_t)w->policy.min_level,
+        " restored, min_level, forbid) VALUES(1, ?, ?, 1, ?, 0, 1, 0, ?, ?)",
+        "tbbii", pqi_ca_str(fleet), id, bytes, (int64_t)w->policy.min_level,
         (int64_t)w->policy.forbid);
-    if (st == PQI_OK) {
-        st = pqi_ca_snapshot(ca, 1);
-    }
     return st == PQI_OK ? pqi_ca_commit(ca, "init", none, fleet) : pqi_ca_abort(ca, st);
 }
 
@@ -272,68 +268,14 @@ pqi_status pqi_host_ca_init(
 
 /* ---- recovery ----------------------------------------------------------------------------------- */
 
-static pqi_status merge_snapshot(pqi_host_ca *ca, pqi_cspan in, uint64_t *seq, uint32_t *merged)
-{
-    pqi_revocations r;
-    *seq = 0;
-    *merged = 0;
-    if (in.len == 0) {
-        return PQI_OK;
-    }
-    pqi_status st = pqi_revocations_decode(&ca->algs, in, &r);
-    if (st == PQI_OK) {
-        st = pqi_revocations_verify(&ca->algs, &r, &ca->manifest, ca->tmp);
-    }
-    if (st != PQI_OK) {
-        return pqi_why(st, "this is no revocation snapshot of this fleet");
-    }
-    for (uint32_t i = 0; i < r.count && st == PQI_OK; i++) {
-        pqi_revoked e = pqi_revocations_at(&r, i);
-        int64_t have = 0;
-        st = pqi_ca_int(ca->db, &have,
-            "SELECT min_key_epoch FROM revocations WHERE roster_index = ?", "i",
-            (int64_t)e.roster_index);
-        if (st == PQI_OK && have >= (int64_t)e.min_key_epoch) {
-            continue;
-        }
-        if (st == PQI_OK || st == PQI_ERR_MISSING) {
-            st = pqi_ca_run(ca->db,
-                "INSERT INTO revocations(roster_index, min_key_epoch, reason, seq)"
-                " VALUES(?, ?, ?, ?) ON CONFLICT(roster_index) DO UPDATE SET"
-                " min_key_epoch = excluded.min_key_epoch, reason = excluded.reason",
-                "iiii", (int64_t)e.roster_index, (int64_t)e.min_key_epoch, (int64_t)e.reason,
-                (int64_t)r.seq);
-            *merged += 1;
-        }
-    }
-    if (st == PQI_OK) {
-        st = pqi_ca_run(ca->db,
-            "UPDATE devices SET state = 'revoked' WHERE roster_index IN"
-            " (SELECT roster_index FROM revocations WHERE min_key_epoch = ?)",
-            "i", (int64_t)PQI_CA_FOREVER);
-    }
-    if (st == PQI_OK) {
-        st = pqi_ca_run(ca->db,
-            "UPDATE certs SET state = 'revoked' WHERE key_epoch < (SELECT min_key_epoch FROM"
-            " revocations r JOIN devices d ON d.roster_index = r.roster_index"
-            " WHERE d.id = certs.device)",
-            "");
-    }
-    *seq = r.seq;
-    return st;
-}
-
 /* Numbers that the lost copy may have used are never used again. */
-static pqi_status skip_numbers(pqi_host_ca *ca, uint64_t snapshot_seq, pqi_host_ca_recovered *out)
+static pqi_status skip_numbers(pqi_host_ca *ca, pqi_host_ca_recovered *out)
 {
-    int64_t n = 0, seq = 0, top = 0;
+    int64_t n = 0, top = 0;
     const int64_t skip = PQI_HOST_CA_SKIP;
     pqi_status st = pqi_ca_int(ca->db, &n, "SELECT count(*) FROM devices", "");
     if (st == PQI_OK) {
         st = pqi_ca_int(ca->db, &top, "SELECT ifnull(max(last_epoch), 0) FROM devices", "");
-    }
-    if (st == PQI_OK) {
-        st = pqi_ca_int(ca->db, &seq, "SELECT rev_seq FROM meta", "");
     }
     if (st != PQI_OK) {
         return st;
@@ -341,7 +283,6 @@ static pqi_status skip_numbers(pqi_host_ca *ca, uint64_t snapshot_seq, pqi_host_
     if (top + skip >= (int64_t)PQI_CA_FOREVER) {
         return pqi_why(PQI_ERR_LIMIT, "a device has no key epochs left");
     }
-    seq = seq > (int64_t)snapshot_seq ? seq : (int64_t)snapshot_seq;
     st = pqi_ca_run(ca->db, "UPDATE devices SET last_epoch = last_epoch + ?", "i", skip);
     if (st == PQI_OK) {
         st = pqi_ca_run(ca->db, "UPDATE meta SET next_roster = next_roster + ?", "i", skip);
@@ -354,14 +295,13 @@ static pqi_status skip_numbers(pqi_host_ca *ca, uint64_t snapshot_seq, pqi_host_
             "UPDATE certs SET state = 'superseded', granted = NULL WHERE state = 'pending'", "");
     }
     out->devices = (uint32_t)n;
-    out->rev_seq = (uint64_t)(seq + skip);
-    return st == PQI_OK ? pqi_ca_snapshot(ca, out->rev_seq) : st;
+    return st;
 }
 
 static pqi_status recover(pqi_host_ca *ca, pqi_cspan newest, pqi_host_ca_recovered *out)
 {
     char detail[160];
-    uint64_t seq = 0;
+    uint32_t seq = 0;
     int64_t generation = 0;
     pqi_cspan none = {NULL, 0};
     pqi_status st = pqi_ca_int(ca->db, &generation, "SELECT generation FROM meta", "");
@@ -385,9 +325,12 @@ static pqi_status recover(pqi_host_ca *ca, pqi_cspan newest, pqi_host_ca_recover
     if (st != PQI_OK) {
         return st;
     }
-    st = merge_snapshot(ca, newest, &seq, &out->merged);
+    st = pqi_ca_log_merge(ca, newest, &out->merged);
     if (st == PQI_OK) {
-        st = skip_numbers(ca, seq, out);
+        st = pqi_ca_log_seq(ca, &seq);
+    }
+    if (st == PQI_OK) {
+        st = skip_numbers(ca, out);
     }
     if (st == PQI_OK) {
         st = pqi_ca_run(ca->db, "UPDATE meta SET restored = 0", "");
@@ -395,6 +338,7 @@ static pqi_status recover(pqi_host_ca *ca, pqi_cspan newest, pqi_host_ca_recover
     if (st != PQI_OK) {
         return pqi_ca_abort(ca, st);
     }
+    out->rev_seq = seq;
     out->generation = top + 1;
     (void)snprintf(detail, sizeof detail, "registry %llu counter %llu skipped %u merged %u",
         (unsigned long long)out->registry, (unsigned long long)out->counter, PQI_HOST_CA_SKIP,

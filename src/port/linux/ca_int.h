@@ -49,8 +49,13 @@ PQI_MUST_CHECK pqi_status pqi_ca_load(pqi_host_ca *ca);
 PQI_MUST_CHECK pqi_status pqi_ca_policy_why(pqi_host_ca *ca, pqi_cspan id, const pqi_kem *kem);
 PQI_MUST_CHECK pqi_status pqi_ca_policy_sig_why(pqi_host_ca *ca, pqi_cspan id, const pqi_sig *sig);
 
-/* Signs the snapshot of the revocations table under number seq and stores it; inside a transaction. */
-PQI_MUST_CHECK pqi_status pqi_ca_snapshot(pqi_host_ca *ca, uint64_t seq);
+/* The log of revocations of the root version in force: its length; one more entry, inside a transaction
+ * (PQI_ERR_LIMIT); what its entries mean for devices, certificates and challenges; what a published log has
+ * beyond it (empty: nothing), inside a transaction. */
+PQI_MUST_CHECK pqi_status pqi_ca_log_seq(pqi_host_ca *ca, uint32_t *seq);
+PQI_MUST_CHECK pqi_status pqi_ca_log_append(pqi_host_ca *ca, const pqi_revoked *r);
+PQI_MUST_CHECK pqi_status pqi_ca_log_apply(pqi_host_ca *ca);
+PQI_MUST_CHECK pqi_status pqi_ca_log_merge(pqi_host_ca *ca, pqi_cspan in, uint32_t *merged);
 
 /* A device's row. */
 typedef struct pqi_ca_device {

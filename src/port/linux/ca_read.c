@@ -37,7 +37,8 @@ pqi_status pqi_host_ca_get_info(pqi_host_ca *ca, pqi_host_ca_info *out)
     }
     memset(out, 0, sizeof *out);
     pqi_status st = pqi_ca_prepare(ca->db, &s,
-        "SELECT fleet, generation, rev_seq, (SELECT count(*) FROM devices),"
+        "SELECT fleet, generation, (SELECT count(*) FROM revlog l WHERE l.root_version ="
+        " meta.root_version), (SELECT count(*) FROM devices),"
         " (SELECT count(*) FROM certs), (SELECT count(*) FROM certs WHERE state = 'pending'),"
         " (SELECT count(*) FROM certs WHERE state = 'active'),"
         " (SELECT count(*) FROM devices WHERE state = 'revoked') FROM meta",
@@ -225,12 +226,4 @@ pqi_status pqi_host_ca_manifest(pqi_host_ca *ca, pqi_span out, size_t *out_len)
     return ca == NULL || out_len == NULL
                ? pqi_why(PQI_ERR_ARG, "an argument is missing")
                : pqi_ca_blob(ca->db, out, out_len, "SELECT manifest FROM meta", "");
-}
-
-pqi_status pqi_host_ca_revocations(pqi_host_ca *ca, pqi_span out, size_t *out_len)
-{
-    pqi_why_clear();
-    return ca == NULL || out_len == NULL
-               ? pqi_why(PQI_ERR_ARG, "an argument is missing")
-               : pqi_ca_blob(ca->db, out, out_len, "SELECT revocations FROM meta", "");
 }

@@ -456,7 +456,8 @@ static pqi_status fill_status(pqi_host_device *d, pqi_host_device_status *out)
         out->suites = c.suites;
     }
     free(m);
-    return st == PQI_OK ? st : pqi_why(PQI_ERR_STORAGE, "the installed certificate is damaged");
+    return st == PQI_OK ? pqi_device_control_status(d, &c, &out->control)
+                        : pqi_why(PQI_ERR_STORAGE, "the installed certificate is damaged");
 }
 
 pqi_status pqi_host_device_get_status(const pqi_host_device_cfg *cfg, pqi_host_device_status *out)

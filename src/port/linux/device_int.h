@@ -48,7 +48,8 @@ struct pqi_host_device {
     pqi_span tmp;          /* for every algorithm */
     pqi_span plain, buf;   /* PQI_DEVICE_RECORD_MAX, + PQI_STORE_OVERHEAD */
     pqi_endpoint endpoint; /* of an open device */
-    pqi_span scratch, sessions;
+    pqi_span scratch, sessions, manifest_mem, policy_mem, head_mem;
+    pqi_revoked *revoked;
     pqi_peer *peers;
     size_t n_peers;
 };
@@ -58,6 +59,15 @@ struct pqi_host_device {
 PQI_MUST_CHECK pqi_status pqi_device_attach(
     pqi_host_device **out, const pqi_host_device_cfg *cfg, int create);
 PQI_MUST_CHECK pqi_status pqi_device_save(pqi_host_device *d);
+
+/* ---- device_control.c ---- */
+
+PQI_MUST_CHECK pqi_status pqi_device_room(pqi_span *s, size_t len);
+/* Room for everything that a control plane may say, up to the caps of its objects; close frees it. */
+PQI_MUST_CHECK pqi_status pqi_device_control_memory(pqi_host_device *d, pqi_endpoint_cfg *e);
+/* What is stored of the fleet, with the device's own certificate c. */
+PQI_MUST_CHECK pqi_status pqi_device_control_status(
+    pqi_host_device *d, const pqi_cert *c, pqi_host_control_status *out);
 
 /* Handles of a key generation; sig 0: no signing key. */
 pqi_join_keys pqi_device_keys(uint32_t generation, int sig);

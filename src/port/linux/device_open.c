@@ -228,16 +228,13 @@ static pqi_status open_endpoint(pqi_host_device *d, const pqi_now *now)
 {
     const pqi_limits *limits = d->cfg.limits != NULL ? d->cfg.limits : &pqi_limits_gateway;
     size_t n = d->cfg.max_peers != 0 ? d->cfg.max_peers : PQI_HOST_PEERS_DEFAULT;
-    size_t len = pqi_endpoint_scratch_len(&d->algs, limits, n);
+    pqi_endpoint_cfg e;
+    memset(&e, 0, sizeof e);
     d->peers = calloc(n, sizeof *d->peers);
-    d->scratch.ptr = malloc(len);
-    if (d->peers == NULL || d->scratch.ptr == NULL) {
+    if (d->peers == NULL) {
         return pqi_why(PQI_ERR_LIMIT, "out of memory for %zu peers", n);
     }
     d->n_peers = n;
-    d->scratch.len = len;
-    pqi_endpoint_cfg e;
-    memset(&e, 0, sizeof e);
     e.algs = &d->algs;
     e.provider = d->provider;
     e.nvm = &d->nvm.nvm;
@@ -250,7 +247,6 @@ static pqi_status open_endpoint(pqi_host_device *d, const pqi_now *now)
     e.limits = *limits;
     e.peers = d->peers;
     e.n_peers = n;
-    e.scratch = d->scratch;
     e.prekey_period_s = d->cfg.prekey_period_s == PQI_HOST_NO_PREKEYS ? 0u
                         : d->cfg.prekey_period_s != 0                 ? d->cfg.prekey_period_s
                                                                       : PQI_PREKEY_PERIOD_S;
@@ -259,9 +255,16 @@ static pqi_status open_endpoint(pqi_host_device *d, const pqi_now *now)
     if (st == PQI_OK) {
         st = session_memory(d, n, &e.sessions);
     }
+    if (st == PQI_OK) {
+        st = pqi_device_control_memory(d, &e);
+    }
+    if (st == PQI_OK) {
+        st = pqi_device_room(&d->scratch, pqi_endpoint_scratch_len(&e));
+    }
     if (st != PQI_OK) {
         return st;
     }
+    e.scratch = d->scratch;
     st = pqi_endpoint_open(&d->endpoint, &e, now);
     if (st == PQI_ERR_POLICY) {
         return pqi_why(st, "the device's certificate is outside its validity: renew it with pqi "
@@ -369,6 +372,10 @@ void pqi_host_device_close(pqi_host_device *d)
     }
     wipe_free(&d->scratch);
     wipe_free(&d->sessions);
+    wipe_free(&d->manifest_mem);
+    wipe_free(&d->policy_mem);
+    wipe_free(&d->head_mem);
+    free(d->revoked);
     wipe_free(&d->tmp);
     wipe_free(&d->plain);
     wipe_free(&d->buf);

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 enum {
-    FILTERS_MAX = 32,
+    FILTERS_MAX = 64,
     TOPIC_MAX = 65535, /* MQTT 5 section 1.5.4 */
     DEFAULT_KEEPALIVE = 30,
     DEFAULT_QUEUE = 1024,
@@ -397,6 +397,16 @@ pqi_status pqi_host_mqtt_subscribe(pqi_host_mqtt *m, const char *filter, int qos
     }
     m->n_filters++;
     return PQI_OK;
+}
+
+void pqi_host_mqtt_again(pqi_host_mqtt *m, const char *prefix)
+{
+    for (size_t i = 0; m && prefix && m->link == LINK_UP && i < m->n_filters; i++) {
+        if (strncmp(m->filters[i].filter, prefix, strlen(prefix)) == 0) {
+            (void)mosquitto_subscribe(
+                m->mosq, &m->filters[i].mid, m->filters[i].filter, m->filters[i].qos);
+        }
+    }
 }
 
 static pqi_status keep(pqi_host_mqtt *m, const char *topic, pqi_cspan payload, int qos, int retain)

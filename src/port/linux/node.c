@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <pqi/control.h>
 #include <pqi/host_node.h>
 
 #include <pqi/wipe.h>
@@ -7,13 +8,16 @@
 #include <string.h>
 #include <time.h>
 
-enum { REANNOUNCE_MS = 2000, PREKEYS_MS = 60000 };
+enum { REANNOUNCE_MS = 2000, PREKEYS_MS = 60000, LOOK_AGAIN_MS = 500 };
 
 struct pqi_host_node {
     pqi_endpoint *endpoint;
     pqi_host_mqtt *mqtt;
     int sessions;
-    uint64_t pump_ms; /* sessions want to be asked again then */
+    uint64_t pump_ms; /* the endpoint wants to be asked again then */
+    int missed; /* an announcement was refused, or could not be judged, for what was not known yet */
+    uint32_t gates;    /* as they stood at the last event */
+    uint64_t again_ms; /* announcements are asked for again then; 0: not */
     uint8_t *plain, *packet, *announce;
     size_t plain_len, packet_len, announce_len;
     uint64_t announced_ms, prekeys_ms;
@@ -33,12 +37,27 @@ pqi_now pqi_host_now(void)
     };
 }
 
+/* The control plane comes first: a broker sends what it kept in the order of subscriptions, and announcements
+ * are judged by it. A filter ending in /# is for the topic in front of it as well. */
+static pqi_status subscribe_control(pqi_host_node *n, const char *id)
+{
+    static const char *const topics[] = {PQI_TOPIC_ROOT, PQI_TOPIC_HEAD, PQI_TOPIC_POLICY,
+        PQI_TOPIC_REVOCATIONS, PQI_TOPIC_REV_DELTA, PQI_TOPIC_ROSTER, PQI_TOPIC_TICK "/#"};
+    pqi_status st = PQI_OK;
+    for (size_t i = 0; st == PQI_OK && i < sizeof topics / sizeof topics[0]; i++) {
+        st = pqi_host_mqtt_subscribe(n->mqtt, topics[i], 1);
+    }
+    if (st == PQI_OK) {
+        char filter[PQI_TOPIC_MAX];
+        (void)snprintf(filter, sizeof filter, "%s%s", PQI_TOPIC_ANSWER, id);
+        st = pqi_host_mqtt_subscribe(n->mqtt, filter, 1);
+    }
+    return st;
+}
+
 static pqi_status subscribe_peers(pqi_host_node *n, const pqi_host_node_cfg *cfg)
 {
-    pqi_status st = pqi_host_mqtt_subscribe(n->mqtt, PQI_TOPIC_REVOCATIONS, 1);
-    if (st != PQI_OK) {
-        return st;
-    }
+    pqi_status st = PQI_OK;
     if (!cfg->peers) {
         return pqi_host_mqtt_subscribe(n->mqtt, PQI_TOPIC_ANNOUNCE "+", 1);
     }
@@ -67,7 +86,8 @@ static pqi_status subscribe_sessions(pqi_host_node *n, const char *id)
 {
     static const struct {
         const char *head, *tail;
-    } filters[] = {{PQI_TOPIC_INIT, ""}, {PQI_TOPIC_RESP, ""}, {PQI_TOPIC_SESSION, "/+"}};
+    } filters[] = {{PQI_TOPIC_INIT, ""}, {PQI_TOPIC_RESP, ""}, {PQI_TOPIC_SESSION, "/+"},
+        {PQI_TOPIC_WITNESS, "/+"}};
     pqi_status st = PQI_OK;
     for (size_t i = 0; n->sessions && st == PQI_OK && i < sizeof filters / sizeof filters[0]; i++) {
         char filter[PQI_TOPIC_MAX];
@@ -102,6 +122,9 @@ pqi_status pqi_host_node_open(pqi_host_node **out, const pqi_host_node_cfg *cfg)
         st = pqi_host_mqtt_open(&n->mqtt, &mqtt);
     }
     if (st == PQI_OK) {
+        st = subscribe_control(n, pqi_host_device_id(cfg->device));
+    }
+    if (st == PQI_OK) {
         st = subscribe_peers(n, cfg);
     }
     if (st == PQI_OK) {
@@ -115,12 +138,13 @@ pqi_status pqi_host_node_open(pqi_host_node **out, const pqi_host_node_cfg *cfg)
     return PQI_OK;
 }
 
-/* Publishes what sessions want to send by themselves. Only while connected: a handshake that waits in a
- * queue is worth nothing. */
+/* Publishes what the endpoint wants to send by itself. Only while connected: a handshake or a question that
+ * waits in a queue is worth nothing. What we know grows old without a broker too, and that is written. */
 static pqi_status pump(pqi_host_node *n, const pqi_now *now)
 {
-    if (!n->sessions || !pqi_host_mqtt_connected(n->mqtt)) {
+    if (!pqi_host_mqtt_connected(n->mqtt)) {
         n->pump_ms = UINT64_MAX;
+        pqi_endpoint_tick(n->endpoint, now);
         return PQI_OK;
     }
     pqi_outpacket o;
@@ -134,7 +158,7 @@ static pqi_status pump(pqi_host_node *n, const pqi_now *now)
             return st;
         }
     } while (o.len != 0);
-    n->pump_ms = now->mono_ms + o.wait_ms;
+    n->pump_ms = o.wait_ms == UINT32_MAX ? UINT64_MAX : now->mono_ms + o.wait_ms;
     return PQI_OK;
 }
 
@@ -231,6 +255,28 @@ static pqi_status defend_announcement(
     return PQI_OK;
 }
 
+/* Announcements that were refused only because of what was not known yet come again when it is: a broker sends
+ * what it kept once for each subscription. */
+static void look_again(pqi_host_node *n, const pqi_event *ev, const pqi_now *now)
+{
+    const unsigned other = PQI_CTL_NEW_ROOT | PQI_CTL_NEW_ROSTER | PQI_CTL_NEW_POLICY;
+    n->missed |= ev->kind == PQI_EV_DROP && ev->drop == PQI_DROP_CLOSED;
+    n->missed |= (ev->control & other) != 0;
+    if (n->missed && (n->gates != n->endpoint->gates || (ev->control & other) != 0)) {
+        n->again_ms = now->mono_ms + LOOK_AGAIN_MS;
+        n->missed = 0;
+    }
+    n->gates = n->endpoint->gates;
+}
+
+static void ask_again(pqi_host_node *n, const pqi_now *now)
+{
+    if (n->again_ms != 0 && now->mono_ms >= n->again_ms) {
+        n->again_ms = 0;
+        pqi_host_mqtt_again(n->mqtt, PQI_TOPIC_ANNOUNCE);
+    }
+}
+
 /* Waits for the network, and in between does what has its own time: announcement and sessions. */
 static pqi_status next_event(pqi_host_node *n, int timeout_ms, pqi_mqtt_event *in)
 {
@@ -242,6 +288,7 @@ static pqi_status next_event(pqi_host_node *n, int timeout_ms, pqi_mqtt_event *i
     for (;;) {
         int wait_ms = 0;
         const int left = end > now.mono_ms ? (int)(end - now.mono_ms) : 0;
+        ask_again(n, &now);
         pqi_status st = defend_announcement(n, now.mono_ms, left, &wait_ms);
         if (st == PQI_OK) {
             st = pump(n, &now);
@@ -251,6 +298,9 @@ static pqi_status next_event(pqi_host_node *n, int timeout_ms, pqi_mqtt_event *i
         }
         if (n->pump_ms < now.mono_ms + (uint64_t)wait_ms) {
             wait_ms = n->pump_ms > now.mono_ms ? (int)(n->pump_ms - now.mono_ms) : 0;
+        }
+        if (n->again_ms != 0 && n->again_ms < now.mono_ms + (uint64_t)wait_ms) {
+            wait_ms = n->again_ms > now.mono_ms ? (int)(n->again_ms - now.mono_ms) : 0;
         }
         st = pqi_host_mqtt_poll(n->mqtt, wait_ms, in);
         if (st != PQI_OK || in->kind != PQI_MQTT_NONE) {
@@ -291,11 +341,16 @@ static pqi_status receive(pqi_host_node *n, const pqi_mqtt_event *in, pqi_node_e
     case PQI_EV_SESSION:
         ev->kind = PQI_NODE_SESSION;
         break;
+    case PQI_EV_CONTROL:
+        ev->kind = PQI_NODE_CONTROL;
+        break;
     case PQI_EV_NONE:
     case PQI_EV_INT32_:
         break;
     }
     watch_announcement(n, in);
+    n->replaced |= ev->ev.announce != 0; /* by ourselves */
+    look_again(n, &ev->ev, &now);
     return PQI_OK; /* the next poll sends what this asked for: its spans are the caller's until then */
 }
 

@@ -14,7 +14,7 @@ pqi_status pqi_announce_decode(pqi_cspan in, pqi_announcement *out)
     }
     pqi_status st = pqi_ann_decode(in, &m);
     if (st == PQI_OK) {
-        *out = (pqi_announcement){m.epoch, m.cert, m.sig, m.body, m.prekeys};
+        *out = (pqi_announcement){m.epoch, m.cert, m.sig, m.body, m.prekeys, m.proof};
     }
     return st;
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Life of an endpoint: open, announce, close. docs/spec/v1.md and docs/spec/state.md. */
 #include "proto/mqtt/announce.h"
-#include "proto/mqtt/endpoint_int.h"
-#include "proto/mqtt/endpoint_session.h"
+#include "proto/mqtt/endpoint_control.h"
 
 #include "base/mem.h"
 #include "base/wr.h"
@@ -61,6 +60,8 @@ const char *pqi_drop_name(pqi_drop d)
         [PQI_DROP_RETAINED] = "retained",
         [PQI_DROP_LATE] = "late",
         [PQI_DROP_TIME] = "time",
+        [PQI_DROP_GAP] = "gap",
+        [PQI_DROP_CLOSED] = "closed",
     };
     return (uint32_t)d < PQI_DROP_COUNT_ ? names[d] : "unknown-reason";
 }
@@ -89,10 +90,14 @@ size_t pqi_ep_verify_tmp(const pqi_algs *a)
     return align8(n);
 }
 
-static size_t work_len(const pqi_algs *a, size_t n_peers)
+static size_t work_len(const pqi_endpoint_cfg *c)
 {
-    size_t record = max_of(pqi_ep_peers_record_max(a, n_peers), pqi_ep_seq_record_max(n_peers));
-    return max_of(pqi_ep_verify_tmp(a), 2u * align8(record) + PQI_STORE_OVERHEAD);
+    const pqi_algs *a = c->algs;
+    size_t record =
+        max_of(pqi_ep_peers_record_max(a, c->n_peers), pqi_ep_seq_record_max(c->n_peers));
+    size_t own = max_of(pqi_ep_verify_tmp(a), 2u * align8(record) + PQI_STORE_OVERHEAD);
+    return align8(
+        max_of(own, pqi_ep_control_tmp(c))); /* one at a time: neither keeps anything in it */
 }
 
 static size_t fixed_len(size_t n_peers)
@@ -100,10 +105,9 @@ static size_t fixed_len(size_t n_peers)
     return pqi_ep_index_len(n_peers) + align8(sizeof(pqi_peer));
 }
 
-size_t pqi_endpoint_scratch_len(const pqi_algs *a, const pqi_limits *limits, size_t n_peers)
+size_t pqi_endpoint_scratch_len(const pqi_endpoint_cfg *cfg)
 {
-    (void)limits;
-    return a == NULL ? 0 : fixed_len(n_peers) + work_len(a, n_peers);
+    return cfg == NULL || cfg->algs == NULL ? 0 : fixed_len(cfg->n_peers) + work_len(cfg);
 }
 
 pqi_peer *pqi_ep_candidate(const pqi_endpoint *e)
@@ -114,7 +118,7 @@ pqi_peer *pqi_ep_candidate(const pqi_endpoint *e)
 pqi_span pqi_ep_work(const pqi_endpoint *e)
 {
     size_t at = fixed_len(e->cfg.n_peers);
-    return (pqi_span){e->cfg.scratch.ptr + at, work_len(e->cfg.algs, e->cfg.n_peers)};
+    return (pqi_span){e->cfg.scratch.ptr + at, work_len(&e->cfg)};
 }
 
 /* ---- open -------------------------------------------------------------------------------------- */
@@ -123,12 +127,13 @@ static pqi_status check_cfg(const pqi_endpoint_cfg *c)
 {
     const pqi_limits *l = &c->limits;
     if (c->algs == NULL || c->provider == NULL || c->nvm == NULL || c->pinned == NULL ||
-        c->peers == NULL || c->n_peers == 0 || c->n_peers > UINT32_MAX / 4u ||
-        c->scratch.ptr == NULL || (uintptr_t)c->scratch.ptr % 8u != 0 ||
-        l->packet_max > PQI_V1_PACKET_MAX || (l->window_bits != 128 && l->window_bits != 1024)) {
+        c->peers == NULL || c->n_peers == 0 || c->n_peers > UINT32_MAX / 4u || c->revoked == NULL ||
+        c->revoked_max == 0 || c->revoked_max > PQI_REV_LOG_MAX || c->scratch.ptr == NULL ||
+        (uintptr_t)c->scratch.ptr % 8u != 0 || l->packet_max > PQI_V1_PACKET_MAX ||
+        (l->window_bits != 128 && l->window_bits != 1024)) {
         return PQI_ERR_ARG;
     }
-    if (c->scratch.len < pqi_endpoint_scratch_len(c->algs, l, c->n_peers)) {
+    if (c->scratch.len < pqi_endpoint_scratch_len(c)) {
         return PQI_ERR_SPACE;
     }
     return pqi_classic_check(c->algs->classic);
@@ -161,31 +166,26 @@ static pqi_status check_own_keys(pqi_endpoint *e)
     return st == PQI_OK && c->sig_alg != 0 ? key_matches(e, e->cfg.keys.sig, c->sig_pk) : st;
 }
 
+/* Who we are, then the root and what is known under it, then that the root says who we are. */
 static pqi_status load_identity(pqi_endpoint *e, const pqi_now *now)
 {
     const pqi_algs *a = e->cfg.algs;
-    pqi_span tmp = pqi_ep_work(e);
-    pqi_status st = pqi_manifest_decode(a, e->cfg.manifest, &e->manifest);
-    if (st == PQI_OK && !pqi_ct_eq(e->manifest.hash, e->cfg.pinned, 32)) {
-        st = PQI_ERR_AUTH;
+    pqi_status st = pqi_cert_decode(a, e->cfg.cert, &e->cert);
+    if (st == PQI_OK) {
+        st = a->classic->hash(PQI_HASH_SHA256, &e->cfg.cert, 1, e->own_hash);
     }
     if (st == PQI_OK) {
-        st = pqi_manifest_policy(a, &e->manifest, &e->cfg.policy);
+        st = pqi_ep_control_open(e, now);
     }
     if (st == PQI_OK) {
-        st = pqi_manifest_verify(a, &e->manifest, &e->manifest, tmp);
-    }
-    if (st == PQI_OK) {
-        st = pqi_cert_decode(a, e->cfg.cert, &e->cert);
+        st = pqi_manifest_policy(a, &e->ctl.manifest, &e->cfg.policy);
     }
     if (st == PQI_OK) {
         st = pqi_cert_policy(a, &e->cert, &e->cfg.policy);
     }
     if (st == PQI_OK) {
-        st = pqi_cert_verify(a, &e->cert, &e->manifest, now, tmp);
-    }
-    if (st == PQI_OK) {
-        st = a->classic->hash(PQI_HASH_SHA256, &e->cfg.cert, 1, e->own_hash);
+        const pqi_now then = pqi_ctl_now(&e->ctl, now);
+        st = pqi_cert_verify(a, &e->cert, &e->ctl.manifest, &then, pqi_ep_work(e));
     }
     return st == PQI_OK ? check_own_keys(e) : st;
 }
@@ -228,12 +228,30 @@ static pqi_status settle_epoch(pqi_endpoint *e, bool changed)
         epoch++;
         st = pqi_provider_counter_advance(e->cfg.provider, PQI_SLOT_ANN_EPOCH, epoch);
         if (st == PQI_OK) {
-            const pqi_ep_change none = {NULL, PQI_EP_NO_PEER, NULL};
+            const pqi_ep_change none = {NULL, PQI_EP_NO_PEER};
             st = pqi_ep_save_peers(e, &none);
         }
     }
     e->ann_epoch = (uint32_t)epoch;
     return st;
+}
+
+/* Stores how old what we know is, where there is a control plane to know something of. */
+static void close_control(pqi_endpoint *e, const pqi_now *now)
+{
+    static const pqi_cspan none = {NULL, 0};
+    const bool plane = pqi_ctl_fresh(&e->ctl, now, none) != PQI_FRESH_NONE;
+    pqi_ctl_close(&e->ctl, plane ? now : NULL);
+}
+
+static void fill_buckets(pqi_endpoint *e, uint64_t now_ms)
+{
+    const pqi_limits *l = &e->cfg.limits;
+    pqi_bucket_fill(&e->global_sig, &l->global_sig, now_ms);
+    pqi_bucket_fill(&e->announce, &l->announce, now_ms);
+    for (size_t i = 0; i < PQI_OBJ_COUNT_; i++) {
+        pqi_bucket_fill(&e->control[i], &l->announce, now_ms);
+    }
 }
 
 pqi_status pqi_endpoint_open(pqi_endpoint *e, const pqi_endpoint_cfg *cfg, const pqi_now *now)
@@ -251,20 +269,24 @@ pqi_status pqi_endpoint_open(pqi_endpoint *e, const pqi_endpoint_cfg *cfg, const
     pqi_ep_index(e);
     bool changed = true;
     st = load_identity(e, now);
+    const pqi_now then = st == PQI_OK ? pqi_ctl_now(&e->ctl, now) : *now;
     if (st == PQI_OK) {
         st = pqi_ep_load(e, &changed);
     }
     if (st == PQI_OK) {
-        st = pqi_ep_prekeys_load(e, now);
+        st = pqi_ep_prekeys_load(e, &then);
     }
     if (st == PQI_OK) {
-        st = wake_peers(e, now);
+        st = wake_peers(e, &then);
     }
     if (st == PQI_OK) {
         st = settle_epoch(e, changed);
     }
     if (st == PQI_OK) {
-        st = pqi_ep_sessions_open(e, now);
+        st = pqi_ep_sessions_open(e, &then);
+    }
+    if (st != PQI_OK) {
+        close_control(e, now);
     }
     pqi_wipe(pqi_ep_work(e).ptr, pqi_ep_work(e).len);
     if (st != PQI_OK) {
@@ -273,10 +295,9 @@ pqi_status pqi_endpoint_open(pqi_endpoint *e, const pqi_endpoint_cfg *cfg, const
         return st == PQI_AGAIN ? PQI_ERR_PROVIDER : st;
     }
     pqi_ep_apply_revocations(e);
-    pqi_bucket_fill(&e->global_sig, &e->cfg.limits.global_sig, now->mono_ms);
-    pqi_bucket_fill(&e->announce, &e->cfg.limits.announce, now->mono_ms);
-    pqi_bucket_fill(&e->control, &e->cfg.limits.announce, now->mono_ms);
+    fill_buckets(e, now->mono_ms);
     memset(&e->pk, 0, sizeof e->pk); /* what a start costs is no work for others */
+    e->seen = *now;
     e->open = 1;
     return PQI_OK;
 }
@@ -330,8 +351,12 @@ pqi_status pqi_endpoint_announce(pqi_endpoint *e, pqi_span out, size_t *out_len)
     if (st != PQI_OK) {
         return st;
     }
-    st = sig != NULL ? pqi_ann_body(PQI_ANN_SIGNED, e->ann_epoch, e->cfg.cert, block, out, &body)
-                     : pqi_ann_body(0, e->cert.key_epoch, e->cfg.cert, block, out, &body);
+    const pqi_ann f = {.flags = sig != NULL ? PQI_ANN_SIGNED : 0u,
+        .epoch = sig != NULL ? e->ann_epoch : e->cert.key_epoch,
+        .cert = e->cfg.cert,
+        .proof = {e->ctl.path, e->ctl.path_len},
+        .prekeys = block};
+    st = pqi_ann_write(&f, out, &body);
     *out_len = body + 2u + (sig != NULL ? sig->sig_len : 0u);
     if (st != PQI_OK || out.len < *out_len) {
         return PQI_ERR_SPACE;
@@ -375,7 +400,8 @@ void pqi_endpoint_close(pqi_endpoint *e)
     (void)st; /* the marks on the medium are then those of a crash, which are safe */
     pqi_ep_sessions_close(e);
     pqi_ep_prekeys_close(e);
+    close_control(e, &e->seen);
     pqi_wipe(e->cfg.peers, e->cfg.n_peers * sizeof e->cfg.peers[0]);
-    pqi_wipe(e->cfg.scratch.ptr, pqi_endpoint_scratch_len(e->cfg.algs, NULL, e->cfg.n_peers));
+    pqi_wipe(e->cfg.scratch.ptr, pqi_endpoint_scratch_len(&e->cfg));
     pqi_wipe(e, sizeof *e);
 }

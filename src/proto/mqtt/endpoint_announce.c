@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Receiving announcements and revocation lists: docs/spec/v1.md section 7. */
+ * Receiving announcements: docs/spec/v1.md section 7. */
 #include "proto/mqtt/announce.h"
-#include "proto/mqtt/endpoint_session.h"
+#include "proto/mqtt/endpoint_control.h"
 
 #include "base/mem.h"
 #include "ct/ct.h"
@@ -19,6 +19,7 @@ typedef struct arrival {
     uint8_t hash[32], cert_hash[32];
     pqi_ann_signed signed_;
     pqi_prekey_block prekey; /* epoch 0: none */
+    uint32_t roster_seq;     /* of the roster that its proof leads to; 0: none that counts */
     size_t at;               /* slot: the peer's, or a free one */
     const pqi_peer *old;     /* NULL: a newcomer */
     bool cert_known;         /* the very certificate that was verified before */
@@ -63,15 +64,43 @@ static pqi_drop check_epochs(const arrival *v)
     return PQI_DROP_NONE;
 }
 
-static bool known_issuer(const pqi_endpoint *e, const uint8_t kid[PQI_KID_LEN])
+static bool leads_to(
+    const pqi_endpoint *e, const pqi_leaf *leaf, const pqi_path *path, const pqi_ctl_roster *r)
 {
-    for (uint32_t i = 0; i < e->manifest.n_keys; i++) {
-        const pqi_manifest_key *k = &e->manifest.keys[i];
-        if (k->role == PQI_ROLE_ISSUER && pqi_ct_eq(k->kid, kid, PQI_KID_LEN)) {
-            return true;
-        }
+    return r->counts != PQI_CTL_GONE && path->roster_seq == r->seq && path->size == r->size &&
+           pqi_path_check(e->cfg.algs, leaf, path, r->root) == PQI_OK;
+}
+
+/* The roster that a proof leads to, if it counts here; 0: none. Hashes alone. Also while the policy does not ask:
+ * it may ask tomorrow. */
+static uint32_t proved(const pqi_endpoint *e, const pqi_leaf *leaf, pqi_cspan proof)
+{
+    const pqi_ctl_state *s = &e->ctl.s;
+    pqi_path path;
+    if (proof.len == 0 || pqi_path_decode(proof, &path) != PQI_OK) {
+        return 0;
     }
-    return false;
+    return leads_to(e, leaf, &path, &s->roster) || leads_to(e, leaf, &path, &s->before)
+               ? path.roster_seq
+               : 0;
+}
+
+/* May this peer be learned, or changed, while we know what we know? Of the candidate are read what the gate
+ * looks at. */
+static pqi_drop ask_gate(pqi_endpoint *e, const pqi_now *now, const arrival *v, pqi_event *ev)
+{
+    pqi_peer *p = pqi_ep_candidate(e);
+    memset(p, 0, sizeof *p);
+    p->roles = v->cert.roles;
+    p->assurance = v->cert.assurance;
+    p->roster_seq = v->roster_seq;
+    const pqi_ep_deed d = {.peer = p, .op = PQI_OP_PEER, .newcomer = v->old == NULL};
+    const pqi_reason r = pqi_ep_gate(e, now, &d);
+    if (!pqi_ep_refused(e, r)) {
+        return PQI_DROP_NONE;
+    }
+    ev->reason = r;
+    return PQI_DROP_CLOSED;
 }
 
 /* What the certificate says before anybody checked who says it: all of this costs no signature. */
@@ -105,10 +134,10 @@ static pqi_drop check_claims(const pqi_endpoint *e, arrival *v)
     if (is_own || (twin != PQI_EP_NO_PEER && twin != v->at)) {
         return PQI_DROP_MISMATCH; /* a kid names one peer */
     }
-    if (!known_issuer(e, v->cert.issuer_kid)) {
+    if (!pqi_ep_known_issuer(e, v->cert.issuer_kid)) {
         return PQI_DROP_CERT; /* another CA's: not worth a token */
     }
-    if (pqi_ep_is_revoked(e, v->cert.roster_index, v->cert.key_epoch)) {
+    if (pqi_ctl_is_revoked(&e->ctl, v->cert.roster_index, v->cert.key_epoch)) {
         return PQI_DROP_REVOKED;
     }
     if (v->old == NULL) {
@@ -120,7 +149,16 @@ static pqi_drop check_claims(const pqi_endpoint *e, arrival *v)
     st = a->classic->hash(PQI_HASH_SHA256, &v->ann.cert, 1, v->cert_hash);
     v->cert_known = st == PQI_OK && v->old != NULL &&
                     pqi_ct_eq(v->cert_hash, v->old->cert_hash, sizeof v->cert_hash);
-    return st == PQI_OK ? PQI_DROP_NONE : PQI_DROP_STATE;
+    if (st != PQI_OK) {
+        return PQI_DROP_STATE;
+    }
+    pqi_leaf leaf = {.roster_index = v->cert.roster_index, .key_epoch = v->cert.key_epoch};
+    memcpy(leaf.cert_hash, v->cert_hash, sizeof leaf.cert_hash);
+    v->roster_seq = proved(e, &leaf, v->ann.proof);
+    if (v->cert_known && v->old->roster_seq > v->roster_seq) {
+        v->roster_seq = v->old->roster_seq;
+    }
+    return PQI_DROP_NONE;
 }
 
 static bool charge(pqi_endpoint *e, const arrival *v, const pqi_now *now)
@@ -145,7 +183,7 @@ static pqi_drop verify(pqi_endpoint *e, const arrival *v, const pqi_now *now)
     pqi_span tmp = pqi_ep_work(e);
     pqi_pk_note(&e->pk, PQI_PK_VERIFY, v->cert_known ? 0 : 1);
     pqi_status st = v->cert_known ? pqi_cert_window(&v->cert, now)
-                                  : pqi_cert_verify(a, &v->cert, &e->manifest, now, tmp);
+                                  : pqi_cert_verify(a, &v->cert, &e->ctl.manifest, now, tmp);
     if (st == PQI_ERR_POLICY) {
         return PQI_DROP_EXPIRED;
     }
@@ -199,6 +237,7 @@ static pqi_drop build(pqi_endpoint *e, const arrival *v, const pqi_now *now, pqi
     }
     memcpy(p->ann_hash, v->hash, sizeof p->ann_hash);
     p->ann_epoch = v->ann.epoch;
+    p->roster_seq = v->roster_seq;
     p->used = 1;
     p->ready = 1;
     p->revoked = 0;
@@ -210,7 +249,7 @@ static pqi_drop accept(pqi_endpoint *e, const arrival *v, const pqi_now *now)
     pqi_peer *p = pqi_ep_candidate(e);
     pqi_drop d = build(e, v, now, p);
     if (d == PQI_DROP_NONE) {
-        const pqi_ep_change change = {p, v->at, NULL};
+        const pqi_ep_change change = {p, v->at};
         d = pqi_ep_save_peers(e, &change) == PQI_OK ? PQI_DROP_NONE : PQI_DROP_STATE;
     }
     if (d == PQI_DROP_NONE) {
@@ -226,20 +265,40 @@ static pqi_drop accept(pqi_endpoint *e, const arrival *v, const pqi_now *now)
     return d;
 }
 
-/* PQI_DROP_NONE and *again: known already. */
-static pqi_drop judge(
-    pqi_endpoint *e, const pqi_now *now, const pqi_inbound *in, arrival *v, bool *again)
+/* An announcement that is known, perhaps with another proof: membership is all that can change, and is stored
+ * with whatever is stored next. */
+static bool known_again(pqi_endpoint *e, const arrival *v)
+{
+    pqi_peer *p = &e->cfg.peers[v->at];
+    pqi_leaf leaf = {.roster_index = p->roster_index, .key_epoch = p->key_epoch};
+    memcpy(leaf.cert_hash, p->cert_hash, sizeof leaf.cert_hash);
+    pqi_ep_session_cert(e, v->at, v->ann.cert);
+    const uint32_t seq = proved(e, &leaf, v->ann.proof);
+    if (seq <= p->roster_seq) {
+        return false;
+    }
+    p->roster_seq = seq;
+    pqi_ep_session_mark(e, v->at); /* what a gate held back may go on */
+    return true;
+}
+
+/* PQI_DROP_NONE and *news false: known already. */
+static pqi_drop judge(pqi_endpoint *e, const pqi_now *now, const pqi_inbound *in, arrival *v,
+    pqi_event *ev, bool *news)
 {
     pqi_drop d = read_arrival(e, in, v);
     if (d != PQI_DROP_NONE) {
         return d;
     }
     if (v->old != NULL && pqi_ct_eq(v->hash, v->old->ann_hash, sizeof v->hash)) {
-        *again = true;
-        pqi_ep_session_cert(e, v->at, v->ann.cert);
+        *news = known_again(e, v);
         return PQI_DROP_NONE;
     }
+    *news = true;
     d = check_claims(e, v);
+    if (d == PQI_DROP_NONE) {
+        d = ask_gate(e, now, v, ev);
+    }
     if (d != PQI_DROP_NONE) {
         return d;
     }
@@ -268,110 +327,12 @@ void pqi_ep_on_announce(pqi_endpoint *e, const pqi_now *now, const pqi_inbound *
     if (v.id.len == e->cert.device_id.len && pqi_ct_eq(v.id.ptr, e->cert.device_id.ptr, v.id.len)) {
         return; /* our own, or somebody's idea of it: nothing to learn */
     }
-    bool again = false;
-    pqi_drop d = judge(e, now, in, &v, &again);
+    bool news = false;
+    pqi_drop d = judge(e, now, in, &v, ev, &news);
     if (d != PQI_DROP_NONE) {
         pqi_ep_drop(ev, d);
         return;
     }
     pqi_ep_name(ev, &e->cfg.peers[v.at]);
-    ev->kind = again ? PQI_EV_NONE : PQI_EV_PEER;
-}
-
-/* ---- revocations ------------------------------------------------------------------------------- */
-
-/* Revocation is for ever within a root version (INV-68): a list that leaves out or weakens an entry
- * we hold is refused, so a stolen revoker key cannot take a revocation back. The first list under a
- * new root may. Both are sorted. */
-static bool keeps_all(const pqi_endpoint *e, const pqi_revocations *r)
-{
-    uint32_t j = 0;
-    for (uint32_t i = 0; i < e->n_revoked; i++) {
-        const pqi_revoked *old = &e->revoked[i];
-        pqi_revoked next = {0};
-        while (j < r->count) {
-            next = pqi_revocations_at(r, j);
-            if (next.roster_index >= old->roster_index) {
-                break;
-            }
-            j++;
-        }
-        if (j == r->count || next.roster_index != old->roster_index ||
-            next.min_key_epoch < old->min_key_epoch) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static void put_in_force(pqi_endpoint *e, const pqi_revocations *r)
-{
-    for (uint32_t i = 0; i < r->count; i++) {
-        e->revoked[i] = pqi_revocations_at(r, i);
-    }
-    e->n_revoked = r->count;
-    pqi_ep_apply_revocations(e);
-}
-
-static pqi_drop take_list(
-    pqi_endpoint *e, const pqi_now *now, pqi_cspan in, pqi_revocations *r, bool *again)
-{
-    if (in.len > PQI_REVOCATIONS_MAX) {
-        return PQI_DROP_SIZE;
-    }
-    pqi_status st = pqi_revocations_decode(e->cfg.algs, in, r);
-    if (st != PQI_OK) {
-        return PQI_DROP_DECODE;
-    }
-    if (r->count > PQI_REVOKED_MAX) {
-        return PQI_DROP_SIZE;
-    }
-    if (r->seq <= e->rev_seq) {
-        *again = r->seq == e->rev_seq;
-        return *again ? PQI_DROP_NONE : PQI_DROP_REPLAY;
-    }
-    if (r->root_version != e->manifest.root_version ||
-        !pqi_ct_eq(r->fleet_id, e->manifest.fleet_id, PQI_FLEET_ID_LEN)) {
-        return PQI_DROP_SIGNATURE; /* another fleet's: not worth a token */
-    }
-    if (!pqi_bucket_take(&e->control, &e->cfg.limits.announce, now->mono_ms)) {
-        return PQI_DROP_BUDGET;
-    }
-    pqi_pk_note(&e->pk, PQI_PK_VERIFY, 1);
-    st = pqi_revocations_verify(e->cfg.algs, r, &e->manifest, pqi_ep_work(e));
-    if (st != PQI_OK) {
-        return st == PQI_ERR_AUTH || st == PQI_ERR_UNSUPPORTED ? PQI_DROP_SIGNATURE
-                                                               : PQI_DROP_STATE;
-    }
-    pqi_bucket_refund(&e->control, &e->cfg.limits.announce);
-    if (e->rev_seq != 0 && !keeps_all(e, r)) {
-        return PQI_DROP_MISMATCH;
-    }
-    const pqi_ep_change change = {NULL, PQI_EP_NO_PEER, r};
-    st = pqi_ep_save_peers(e, &change);
-    /* A full disk must not keep a revoked peer trusted: the list counts now, and as its number is
-     * not taken over, the next copy of it is stored. */
-    put_in_force(e, r);
-    if (st != PQI_OK) {
-        return PQI_DROP_STATE;
-    }
-    e->rev_seq = r->seq;
-    return PQI_DROP_NONE;
-}
-
-void pqi_ep_on_revocations(
-    pqi_endpoint *e, const pqi_now *now, const pqi_inbound *in, pqi_event *ev)
-{
-    pqi_revocations r;
-    bool again = false;
-    pqi_drop d = take_list(e, now, in->payload, &r, &again);
-    if (d != PQI_DROP_NONE) {
-        pqi_ep_drop(ev, d);
-        return;
-    }
-    if (again) {
-        return;
-    }
-    ev->kind = PQI_EV_REVOKED;
-    ev->seq = r.seq;
+    ev->kind = news ? PQI_EV_PEER : PQI_EV_NONE;
 }

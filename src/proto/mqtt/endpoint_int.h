@@ -29,9 +29,13 @@ PQI_MUST_CHECK pqi_status pqi_ep_from_cert(
     const pqi_endpoint *e, const pqi_cert *c, const uint8_t cert_hash[32], pqi_peer *out);
 /* Both gate keys. */
 PQI_MUST_CHECK pqi_status pqi_ep_gate_keys(pqi_endpoint *e, pqi_peer *p);
-bool pqi_ep_is_revoked(const pqi_endpoint *e, uint32_t roster_index, uint32_t key_epoch);
-/* Marks peers and ourselves after the list changed. */
+/* Marks peers after the table of revocations changed; ends what those on it have, and erases their gate
+ * keys (INV-42, INV-58). */
 void pqi_ep_apply_revocations(pqi_endpoint *e);
+/* Are we on it ourselves? Then nothing is done any more. */
+bool pqi_ep_self_revoked(const pqi_endpoint *e);
+/* The peer has to show its certificate again; epochs and numbers stay. */
+void pqi_ep_forget_cert(pqi_peer *p);
 /* A peer that was learned under a weaker policy does not pass a stronger one. */
 bool pqi_ep_policy_ok(const pqi_endpoint *e, const pqi_peer *p);
 PQI_MUST_CHECK pqi_status pqi_ep_window_ok(const pqi_peer *p, const pqi_now *now);
@@ -46,7 +50,6 @@ bool pqi_ep_has_prefix(pqi_cspan topic, pqi_cspan prefix);
 typedef struct pqi_ep_change {
     const pqi_peer *peer; /* new content of slot `at`, or NULL */
     size_t at;
-    const pqi_revocations *revocations; /* new list, or NULL */
 } pqi_ep_change;
 
 /* The work area as two halves: the record, and the store's buffer around it. */
@@ -102,7 +105,5 @@ void pqi_ep_name(pqi_event *ev, const pqi_peer *p);
 void pqi_ep_on_packet(
     pqi_endpoint *e, const pqi_now *now, const pqi_inbound *in, pqi_span plain, pqi_event *ev);
 void pqi_ep_on_announce(pqi_endpoint *e, const pqi_now *now, const pqi_inbound *in, pqi_event *ev);
-void pqi_ep_on_revocations(
-    pqi_endpoint *e, const pqi_now *now, const pqi_inbound *in, pqi_event *ev);
 
 #endif

@@ -6,6 +6,8 @@
 #include "ct/ct.h"
 #include "ident/ident.h"
 
+#include <pqi/wipe.h>
+
 /* Slots of one index: a power of two, at most half full. */
 static size_t index_slots(size_t n_peers)
 {
@@ -136,6 +138,7 @@ pqi_status pqi_ep_from_cert(
     out->id_len = (uint8_t)c->device_id.len;
     memcpy(out->key_id, c->key_id, PQI_KEY_ID_LEN);
     memcpy(out->cert_hash, cert_hash, 32);
+    memcpy(out->issuer_kid, c->issuer_kid, PQI_KID_LEN);
     out->key_epoch = c->key_epoch;
     out->roster_index = c->roster_index;
     out->kem = kem;
@@ -174,16 +177,9 @@ pqi_status pqi_ep_gate_keys(pqi_endpoint *e, pqi_peer *p)
     return st;
 }
 
-bool pqi_ep_is_revoked(const pqi_endpoint *e, uint32_t roster_index, uint32_t key_epoch)
+bool pqi_ep_self_revoked(const pqi_endpoint *e)
 {
-    for (uint32_t i = 0; i < e->n_revoked; i++) {
-        const pqi_revoked *r = &e->revoked[i];
-        if (r->roster_index == roster_index &&
-            (r->min_key_epoch == UINT32_MAX || key_epoch < r->min_key_epoch)) {
-            return true;
-        }
-    }
-    return false;
+    return pqi_ctl_is_revoked(&e->ctl, e->cert.roster_index, e->cert.key_epoch) != 0;
 }
 
 void pqi_ep_apply_revocations(pqi_endpoint *e)
@@ -193,17 +189,20 @@ void pqi_ep_apply_revocations(pqi_endpoint *e)
         if (!p->used) {
             continue;
         }
-        bool was = p->revoked != 0;
-        p->revoked = pqi_ep_is_revoked(e, p->roster_index, p->key_epoch);
+        const bool was = p->revoked != 0;
+        p->revoked = pqi_ctl_is_revoked(&e->ctl, p->roster_index, p->key_epoch) != 0;
         if (p->revoked) {
             p->ready = 0;             /* INV-42 */
             pqi_ep_session_end(e, i); /* INV-58 */
+            pqi_wipe(p->gk_in, sizeof p->gk_in);
+            pqi_wipe(p->gk_out, sizeof p->gk_out);
         } else if (was && pqi_ct_is_zero_mask(p->cert_hash, sizeof p->cert_hash) == 0) {
-            p->ready = 1; /* a newer list took it back: its keys were verified and are still here */
+            /* A new root took it back: its keys were verified and are still here. */
+            p->ready = pqi_ep_gate_keys(e, p) == PQI_OK;
         }
     }
-    e->self_revoked = pqi_ep_is_revoked(e, e->cert.roster_index, e->cert.key_epoch);
-    for (size_t i = 0; e->self_revoked && i < e->cfg.n_peers; i++) {
+    const bool self = pqi_ep_self_revoked(e);
+    for (size_t i = 0; self && i < e->cfg.n_peers; i++) {
         pqi_ep_session_end(e, i);
     }
 }

@@ -11,18 +11,20 @@
 
 #include <pqi/wipe.h>
 
-#define PEERS_VERSION 2u /* 1: without prekeys */
+#define PEERS_VERSION 3u /* 1: without prekeys; 1 and 2: with a revocation snapshot in front */
 #define SEQ_VERSION   1u
 #define PEERS_NAME    "peers"
 #define SEQ_NAME      "seq"
 #define SEQ_ENTRY     (PQI_KEY_ID_LEN + 8u + 8u)
-#define REVOKED_ENTRY 9u
-#define PEERS_HEAD    (1u + 32u + 32u + 8u + 4u + 4u)
+#define PEERS_HEAD    (1u + 32u + 32u + 4u)
+#define OLD_REVOKED   1024u /* entries of a snapshot */
+#define OLD_HEAD      (8u + 4u + OLD_REVOKED * PQI_REVOKED_LEN)
 #define SCOPE_MAX     (2u + PQI_PREFIX_MAX + 2u)
 /* Everything of a peer but its KEM keys and signature key. */
 #define PEER_FIXED                                                                                 \
     (2u + PQI_ID_MAX + PQI_KEY_ID_LEN + 3u * 4u + 2u * 32u + 2u + 6u + 2u + 2u + PQI_X25519_LEN +  \
-        5u * 4u + 2u * 8u + 1u + PQI_SCOPES_MAX * SCOPE_MAX + 2u * 8u + PREKEY_FIXED)
+        5u * 4u + 2u * 8u + 1u + PQI_SCOPES_MAX * SCOPE_MAX + 2u * 8u + PREKEY_FIXED +             \
+        PQI_KID_LEN + 4u)
 #define PREKEY_FIXED (4u + 8u + PQI_KID_LEN + 2u + PQI_X25519_LEN)
 
 size_t pqi_ep_peers_record_max(const pqi_algs *a, size_t n_peers)
@@ -35,7 +37,7 @@ size_t pqi_ep_peers_record_max(const pqi_algs *a, size_t n_peers)
     for (size_t i = 0; i < a->n_sigs; i++) {
         sig = a->sigs[i]->pk_len > sig ? a->sigs[i]->pk_len : sig;
     }
-    return PEERS_HEAD + PQI_REVOKED_MAX * REVOKED_ENTRY + n_peers * (PEER_FIXED + 2u * kem + sig);
+    return PEERS_HEAD + OLD_HEAD + n_peers * (PEER_FIXED + 2u * kem + sig);
 }
 
 size_t pqi_ep_seq_record_max(size_t n_peers)
@@ -126,6 +128,8 @@ static void put_peer(wr *w, const pqi_peer *p)
         wr_vec16(w, (pqi_cspan){p->prekey.kem_pk, p->kem->pk_len});
         wr_bytes(w, (pqi_cspan){p->prekey.x25519_pk, PQI_X25519_LEN});
     }
+    wr_bytes(w, (pqi_cspan){p->issuer_kid, PQI_KID_LEN});
+    wr_u32(w, p->roster_seq);
 }
 
 static void get_exact(rd *r, uint8_t *out, size_t n)
@@ -212,20 +216,11 @@ static void get_peer(rd *r, const pqi_algs *a, uint8_t version, pqi_peer *p)
     if (version >= 2) {
         get_prekey(r, p);
     }
-    p->used = r->bad ? 0 : 1;
-}
-
-static void put_revocations(wr *w, const pqi_endpoint *e, const pqi_revocations *next)
-{
-    uint32_t n = next != NULL ? next->count : e->n_revoked;
-    wr_u64(w, next != NULL ? next->seq : e->rev_seq);
-    wr_u32(w, n);
-    for (uint32_t i = 0; i < n; i++) {
-        pqi_revoked r = next != NULL ? pqi_revocations_at(next, i) : e->revoked[i];
-        wr_u32(w, r.roster_index);
-        wr_u32(w, r.min_key_epoch);
-        wr_u8(w, r.reason);
+    if (version >= 3) {
+        get_exact(r, p->issuer_kid, PQI_KID_LEN);
+        p->roster_seq = rd_u32(r);
     }
+    p->used = r->bad ? 0 : 1;
 }
 
 pqi_status pqi_ep_save_peers(pqi_endpoint *e, const pqi_ep_change *c)
@@ -242,9 +237,8 @@ pqi_status pqi_ep_save_peers(pqi_endpoint *e, const pqi_ep_change *c)
     }
     wr w = wr_of(plain);
     wr_u8(&w, PEERS_VERSION);
-    wr_bytes(&w, (pqi_cspan){e->manifest.hash, 32});
+    wr_bytes(&w, (pqi_cspan){e->ctl.manifest.hash, 32});
     wr_bytes(&w, (pqi_cspan){e->own_hash, 32});
-    put_revocations(&w, e, c->revocations);
     wr_u32(&w, n);
     for (size_t i = 0; i < e->cfg.n_peers; i++) {
         bool changed = c->peer != NULL && i == c->at;
@@ -291,35 +285,33 @@ pqi_status pqi_ep_save_seq(pqi_endpoint *e, size_t at, uint64_t send_ceiling, ui
     return st;
 }
 
-static void get_revocations(rd *r, pqi_endpoint *e)
+/* Records before version 3 begin with a snapshot of revocations. They stay in force until the log of this
+ * root version is here; the control plane has a record of its own for them. */
+static pqi_status carry_revocations(rd *r, pqi_endpoint *e, bool same_root, bool *carried)
 {
-    e->rev_seq = rd_u64(r);
-    e->n_revoked = rd_u32(r);
-    if (e->n_revoked > PQI_REVOKED_MAX) {
-        e->n_revoked = 0;
-        rd_fail(r);
+    (void)rd_u64(r);
+    const uint32_t n = rd_u32(r);
+    if (n > OLD_REVOKED) {
+        return PQI_ERR_STORAGE;
     }
-    for (uint32_t i = 0; i < e->n_revoked; i++) {
-        e->revoked[i].roster_index = rd_u32(r);
-        e->revoked[i].min_key_epoch = rd_u32(r);
-        e->revoked[i].reason = rd_u8(r);
+    const pqi_cspan entries = rd_bytes(r, (size_t)n * PQI_REVOKED_LEN);
+    if (r->bad) {
+        return PQI_ERR_STORAGE;
     }
+    *carried = n != 0;
+    pqi_status st = pqi_ctl_carry(&e->ctl, entries, same_root);
+    return st == PQI_ERR_DECODE ? PQI_ERR_STORAGE : st;
 }
 
-/* Certificates that were verified under another manifest must be shown again: the peer keeps its
- * epochs and numbers, which only tighten, and is not ready. The list of revocations stays in force, but
- * its number counts under its own root only: a stolen revoker key that used up the numbers must not
- * outlive the rotation that removes it. */
-static void forget_verification(pqi_endpoint *e)
+void pqi_ep_forget_cert(pqi_peer *p)
 {
-    e->rev_seq = 0;
-    for (size_t i = 0; i < e->cfg.n_peers; i++) {
-        memset(e->cfg.peers[i].ann_hash, 0, 32);
-        memset(e->cfg.peers[i].cert_hash, 0, 32);
-    }
+    memset(p->ann_hash, 0, sizeof p->ann_hash);
+    memset(p->cert_hash, 0, sizeof p->cert_hash);
+    p->roster_seq = 0;
+    p->ready = 0;
 }
 
-static pqi_status read_peers(pqi_endpoint *e, pqi_cspan in, bool *own_changed)
+static pqi_status read_peers(pqi_endpoint *e, pqi_cspan in, bool *own_changed, bool *carried)
 {
     rd r = rd_of(in);
     uint8_t hash[32] = {0};
@@ -330,7 +322,13 @@ static pqi_status read_peers(pqi_endpoint *e, pqi_cspan in, bool *own_changed)
     }
     get_exact(&r, hash, sizeof hash);
     get_exact(&r, own, sizeof own);
-    get_revocations(&r, e);
+    const bool same_root = pqi_ct_eq(hash, e->ctl.manifest.hash, sizeof hash);
+    if (version < 3) {
+        pqi_status st = carry_revocations(&r, e, same_root, carried);
+        if (st != PQI_OK) {
+            return st;
+        }
+    }
     uint32_t n = rd_u32(&r);
     if (n > e->cfg.n_peers) {
         return r.bad ? PQI_ERR_STORAGE : PQI_ERR_SPACE;
@@ -342,8 +340,10 @@ static pqi_status read_peers(pqi_endpoint *e, pqi_cspan in, bool *own_changed)
         return PQI_ERR_STORAGE;
     }
     *own_changed = !pqi_ct_eq(own, e->own_hash, sizeof own);
-    if (!pqi_ct_eq(hash, e->manifest.hash, sizeof hash)) {
-        forget_verification(e);
+    /* Certificates that were verified under another manifest must be shown again: the peer keeps its epochs
+     * and numbers, which only tighten, and is not ready. */
+    for (uint32_t i = 0; i < n && !same_root; i++) {
+        pqi_ep_forget_cert(&e->cfg.peers[i]);
     }
     return PQI_OK;
 }
@@ -373,10 +373,14 @@ static pqi_status read_seq(pqi_endpoint *e, pqi_cspan in)
 pqi_status pqi_ep_load(pqi_endpoint *e, bool *own_changed)
 {
     size_t len = 0;
+    bool carried = false;
     *own_changed = true;
     pqi_status st = pqi_ep_open_store(e, &e->peers_store, PEERS_NAME, PQI_SLOT_PEERS, &len);
     if (st == PQI_OK) {
-        st = read_peers(e, (pqi_cspan){pqi_ep_work(e).ptr, len}, own_changed);
+        st = read_peers(e, (pqi_cspan){pqi_ep_work(e).ptr, len}, own_changed, &carried);
+    }
+    if (st == PQI_OK && carried) {
+        st = pqi_ctl_carried(&e->ctl);
     }
     if (st != PQI_OK && st != PQI_ERR_MISSING) {
         return st;

@@ -365,15 +365,17 @@ static bool wants_new(const pqi_endpoint *e, const pqi_now *now)
            age_of(e, &e->prekeys[e->n_prekeys - 1u], now) >= e->cfg.prekey_period_s;
 }
 
-pqi_status pqi_endpoint_prekeys(pqi_endpoint *e, const pqi_now *now, int *announce)
+pqi_status pqi_endpoint_prekeys(pqi_endpoint *e, const pqi_now *given, int *announce)
 {
-    if (e == NULL || now == NULL || announce == NULL) {
+    if (e == NULL || given == NULL || announce == NULL) {
         return PQI_ERR_ARG;
     }
     *announce = 0;
     if (!e->open) {
         return PQI_ERR_STATE;
     }
+    const pqi_now then = pqi_ctl_now(&e->ctl, given), *now = &then;
+    e->seen = *given;
     grow_older(e, now);
     pqi_status st = retire(e, now);
     if (st == PQI_OK && e->prekey_sweep) {

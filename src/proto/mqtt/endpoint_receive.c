@@ -2,7 +2,7 @@
  * Receiving: dispatch, and v1 packets in the order of docs/spec/v1.md section 4. Each check costs at
  * most as much as the next one; nothing is changed before all have passed, buckets and counters
  * aside. */
-#include "proto/mqtt/endpoint_session.h"
+#include "proto/mqtt/endpoint_control.h"
 
 #include "base/mem.h"
 #include "ct/ct.h"
@@ -172,27 +172,34 @@ static pqi_drop commit(pqi_endpoint *e, size_t at, uint64_t seq)
     return st == PQI_OK ? PQI_DROP_NONE : PQI_DROP_REPLAY;
 }
 
-/* Step 14: what an authentic message says about its own class and time. Its number is used up whatever comes
- * of it: a message that was refused once is not carried out at its next delivery. */
-static pqi_drop unwrap(const arrival *v, const pqi_now *now, pqi_cspan plain, pqi_event *ev)
+/* Step 14: what an authentic message says about its own class and time, and what the gates say of that. Its
+ * number is used up whatever comes of it: a message that was refused once is not carried out at its next
+ * delivery. */
+static pqi_drop unwrap(pqi_endpoint *e, const pqi_peer *p, const arrival *v, const pqi_now *now,
+    pqi_cspan plain, pqi_event *ev)
 {
     pqi_v1_inner inner;
     if (pqi_v1_read_inner(&v->k, plain, &inner) != PQI_OK) {
         return PQI_DROP_DECODE;
     }
-    unsigned classes = v->classes;
+    uint8_t classes = v->classes;
     if (inner.not_after.kind != 0) {
-        classes &= 1u << inner.cls;
+        classes &= (uint8_t)(1u << inner.cls);
     }
     if (classes == 0) {
         return PQI_DROP_SCOPE;
     }
-    const pqi_expiry_clock clock = {.unix_s = now->unix_s, .control_epoch = now->control_epoch};
+    const pqi_expiry_clock clock = pqi_ep_clock(e, now);
     pqi_expiry_state state = pqi_expiry_judge(&inner.not_after, &clock);
     if (!pqi_expiry_delivers(state, inner.cls)) {
         return state == PQI_EXPIRY_PAST ? PQI_DROP_LATE : PQI_DROP_TIME;
     }
-    ev->classes = (uint8_t)classes;
+    const pqi_ep_deed deed = {.peer = p, .topic = v->ends.topic, .op = PQI_OP_RECEIVE};
+    const pqi_drop d = pqi_ep_gate_classes(e, now, &deed, &classes, ev);
+    if (d != PQI_DROP_NONE) {
+        return d;
+    }
+    ev->classes = classes;
     ev->expiry = state;
     ev->plain = inner.message;
     return PQI_DROP_NONE;
@@ -241,7 +248,7 @@ void pqi_ep_on_packet(
         d = commit(e, at, k->seq);
     }
     if (d == PQI_DROP_NONE) {
-        d = unwrap(&v, now, (pqi_cspan){out.ptr, out.len}, ev);
+        d = unwrap(e, p, &v, now, (pqi_cspan){out.ptr, out.len}, ev);
     }
     if (d != PQI_DROP_NONE) {
         pqi_wipe(out.ptr, out.len);
@@ -253,14 +260,31 @@ void pqi_ep_on_packet(
     ev->prekey = v.prekey != NULL;
 }
 
-static bool is_topic(pqi_cspan topic, pqi_cspan want)
-{
-    return topic.len == want.len && pqi_ct_eq(topic.ptr, want.ptr, want.len);
-}
-
 static bool is_session(const pqi_inbound *in)
 {
     return in->payload.len != 0 && pqi_ep_session_type(in->payload.ptr[0]);
+}
+
+/* now: as the caller gave it; everything but control objects sees the time as the control plane knows it. */
+static void dispatch(
+    pqi_endpoint *e, const pqi_now *now, const pqi_inbound *in, pqi_span plain, pqi_event *ev)
+{
+    static const pqi_cspan announce = {PQI_LIT(PQI_TOPIC_ANNOUNCE)};
+    const pqi_now then = pqi_ctl_now(&e->ctl, now);
+    pqi_object kind = PQI_OBJ_NONE;
+    if (in->topic.len == 0 || in->topic.len > PQI_TOPIC_MAX) {
+        pqi_ep_drop(ev, PQI_DROP_TOPIC);
+    } else if (pqi_ep_control_topic(e, in->topic, &kind)) {
+        pqi_ep_on_control(e, now, in, kind, ev);
+    } else if (pqi_ep_has_prefix(in->topic, announce)) {
+        pqi_ep_on_announce(e, &then, in, ev);
+    } else if (e->sessions != NULL && (pqi_ep_session_topic(e, in->topic) || is_session(in))) {
+        pqi_ep_on_session(e, &then, in, plain, ev);
+    } else if (!pqi_ep_v1_allowed(e)) {
+        pqi_ep_drop(ev, PQI_DROP_POLICY); /* INV-61 */
+    } else {
+        pqi_ep_on_packet(e, &then, in, plain, ev);
+    }
 }
 
 pqi_status pqi_endpoint_receive(
@@ -277,22 +301,9 @@ pqi_status pqi_endpoint_receive(
     if (plain.len < e->cfg.limits.packet_max) {
         return PQI_ERR_ARG;
     }
-    static const pqi_cspan revocations = {PQI_LIT(PQI_TOPIC_REVOCATIONS)};
-    static const pqi_cspan announce = {PQI_LIT(PQI_TOPIC_ANNOUNCE)};
     memset(ev, 0, sizeof *ev);
-    if (in->topic.len == 0 || in->topic.len > PQI_TOPIC_MAX) {
-        pqi_ep_drop(ev, PQI_DROP_TOPIC);
-    } else if (is_topic(in->topic, revocations)) {
-        pqi_ep_on_revocations(e, now, in, ev);
-    } else if (pqi_ep_has_prefix(in->topic, announce)) {
-        pqi_ep_on_announce(e, now, in, ev);
-    } else if (e->sessions != NULL && (pqi_ep_session_topic(e, in->topic) || is_session(in))) {
-        pqi_ep_on_session(e, now, in, plain, ev);
-    } else if (!pqi_ep_v1_allowed(e)) {
-        pqi_ep_drop(ev, PQI_DROP_POLICY); /* INV-61 */
-    } else {
-        pqi_ep_on_packet(e, now, in, plain, ev);
-    }
+    e->seen = *now;
+    dispatch(e, now, in, plain, ev);
     if (ev->kind == PQI_EV_DROP) {
         e->drops[ev->drop]++;
     }

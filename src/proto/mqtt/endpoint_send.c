@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Sending: docs/spec/v1.md section 4. */
-#include "proto/mqtt/endpoint_session.h"
+#include "proto/mqtt/endpoint_control.h"
 
 #include "base/mem.h"
 #include "session/expiry.h"
@@ -12,18 +12,40 @@ static const pqi_suite *choose_suite(const pqi_endpoint *e, const pqi_peer *p)
         e->cfg.algs, &e->cfg.policy, e->cert.suites & p->suites, p->kem->id, e->cfg.suite);
 }
 
+/* The gates, before and after it is known how old the healing of the session is. */
+static pqi_status ask_gate(
+    pqi_endpoint *e, const pqi_peer *p, const pqi_now *now, const pqi_outbound *msg, uint8_t level)
+{
+    const pqi_ep_deed d = {
+        .peer = p, .topic = msg->topic, .op = PQI_OP_SEND, .cls = msg->cls, .level = level};
+    const pqi_reason r = pqi_ep_gate(e, now, &d);
+    if (!pqi_ep_refused(e, r)) {
+        return PQI_OK;
+    }
+    e->reason = r;
+    return PQI_ERR_POLICY;
+}
+
+pqi_status pqi_ep_may_send(
+    pqi_endpoint *e, size_t at, const pqi_now *now, const pqi_outbound *msg, uint8_t level)
+{
+    const pqi_reason r = msg->cls != PQI_CLASS_S ? pqi_ep_control_only(e, now, at) : PQI_REASON_OK;
+    if (pqi_ep_refused(e, r)) {
+        e->reason = r;
+        return PQI_ERR_POLICY;
+    }
+    return level != 0 ? ask_gate(e, &e->cfg.peers[at], now, msg, level) : PQI_OK;
+}
+
 /* Everything that may forbid this message, before a number is spent on it. */
 static pqi_status allowed(
-    const pqi_endpoint *e, const pqi_peer *p, const pqi_now *now, const pqi_outbound *msg)
+    pqi_endpoint *e, const pqi_peer *p, const pqi_now *now, const pqi_outbound *msg)
 {
     static const pqi_cspan reserved = {PQI_LIT("pq/4/")};
     if (pqi_ep_has_prefix(msg->topic, reserved) && !pqi_ep_is_mailbox(msg->topic, msg->peer)) {
         return PQI_ERR_POLICY;
     }
-    if (e->self_revoked || p->revoked) {
-        return PQI_ERR_POLICY;
-    }
-    if (!p->ready) {
+    if (!p->ready && !p->revoked && !pqi_ep_self_revoked(e)) {
         return PQI_ERR_MISSING;
     }
     if (!pqi_ep_policy_ok(e, p)) {
@@ -36,7 +58,7 @@ static pqi_status allowed(
     if (st == PQI_OK) {
         st = pqi_scope_check(e->cert.scopes, e->cert.n_scopes, msg->topic, PQI_RIGHT_PUB, msg->cls);
     }
-    return st;
+    return st == PQI_OK ? ask_gate(e, p, now, msg, 0) : st;
 }
 
 /* The peer's prekey where there is one that it still has, by its own word and our clock. */
@@ -162,16 +184,19 @@ pqi_status pqi_endpoint_send(
     if (!e->open) {
         return PQI_ERR_STATE;
     }
+    const pqi_now then = pqi_ctl_now(&e->ctl, now);
+    e->seen = *now;
+    e->reason = PQI_REASON_OK;
     size_t at = msg->peer.len <= PQI_ID_MAX ? pqi_ep_by_id(e, msg->peer) : PQI_EP_NO_PEER;
     if (at == PQI_EP_NO_PEER) {
         return PQI_ERR_MISSING;
     }
     pqi_peer *p = &e->cfg.peers[at];
-    pqi_status st = allowed(e, p, now, msg);
+    pqi_status st = allowed(e, p, &then, msg);
     if (st != PQI_OK) {
         return st;
     }
-    st = send_by_policy(e, at, now, msg, out, out_len);
+    st = send_by_policy(e, at, &then, msg, out, out_len);
     e->sent += st == PQI_OK ? 1u : 0u;
     return st;
 }

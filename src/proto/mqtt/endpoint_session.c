@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Sessions of an endpoint: memory, who the ends are, beginning and end. docs/spec/session.md. */
-#include "proto/mqtt/endpoint_session.h"
+#include "proto/mqtt/endpoint_control.h"
 
 #include "base/mem.h"
 #include "ct/ct.h"
@@ -81,8 +81,8 @@ static needs needs_of(const pqi_algs *a, const pqi_chain_profile *p)
 
 /* Where everything lies in the memory: offsets, 8-aligned. */
 typedef struct layout {
-    size_t sessions, pairs, hs, rounds, next, prev, slot, queue, marks, packets, objects, tmp,
-        table, journals;
+    size_t sessions, pairs, hs, rounds, next, prev, slot, queue, marks, sides, packets, objects,
+        tmp, table, journals;
     size_t len;
 } layout;
 
@@ -111,6 +111,7 @@ static layout lay_out(const needs *n, const pqi_session_cfg *cfg, size_t n_peers
     l.slot = take(&l, n_peers, sizeof(uint16_t));
     l.queue = take(&l, n_peers, sizeof(uint32_t));
     l.marks = take(&l, n_peers, 1);
+    l.sides = take(&l, n_peers, sizeof(pqi_ep_side));
     l.journals = take(&l, n_peers, sizeof(pqi_journal));
     l.packets = take(&l, cfg->n_handshakes, n->packet);
     l.objects = take(&l, cfg->n_rounds, n->object);
@@ -162,6 +163,7 @@ static void set_memory(const pqi_endpoint *e, const needs *n, const layout *l, p
     uint8_t *mem = c->mem.ptr; /* 8-aligned, and so are the offsets */
     s->queue = (uint32_t *)(void *)(mem + l->queue);
     s->marks = mem + l->marks;
+    s->sides = (pqi_ep_side *)(void *)(mem + l->sides);
     s->journals = (pqi_journal *)(void *)(mem + l->journals);
     s->timers.next = (uint32_t *)(void *)(mem + l->next);
     s->timers.prev = (uint32_t *)(void *)(mem + l->prev);
@@ -198,7 +200,7 @@ static void set_self(pqi_endpoint *e, pqi_ep_sessions *s)
         .kem_pk = c->kem_pk,
         .x25519_pk = c->x25519_pk};
     s->policy.algs = e->cfg.policy;
-    s->policy.modes = e->cfg.sessions.modes != 0 ? e->cfg.sessions.modes : PQI_HS_MODES_ALL;
+    s->policy.modes = e->cfg.sessions.modes;
 }
 
 static void set_env(pqi_endpoint *e, pqi_ep_sessions *s)
@@ -222,7 +224,7 @@ pqi_status pqi_ep_sessions_open(pqi_endpoint *e, const pqi_now *now)
 {
     const pqi_session_cfg *c = &e->cfg.sessions;
     const pqi_algs *a = e->cfg.algs;
-    if (c->use == PQI_SESSIONS_OFF) {
+    if (e->base_use == PQI_SESSIONS_OFF) {
         return PQI_OK;
     }
     const size_t need = pqi_endpoint_sessions_len(a, c, e->cfg.n_peers);
@@ -278,7 +280,41 @@ void pqi_ep_session_end(pqi_endpoint *e, size_t at)
     pqi_ep_sessions *s = e->sessions;
     if (s != NULL) {
         pqi_pair_end(&s->env, (uint32_t)at);
+        pqi_wipe(&s->sides[at], sizeof s->sides[at]);
         pqi_ep_session_mark(e, at); /* its record goes too, with the next poll */
+    }
+}
+
+/* Does the session that is sent on, or is being made, pass the policy in force? Sessions of a pair are of the
+ * same suite and mode but for such a change. */
+static bool session_passes(const pqi_endpoint *e, size_t at, const pqi_now *now)
+{
+    const pqi_ep_sessions *s = e->sessions;
+    const pqi_pair_at who = {.index = (uint32_t)at, .now_ms = now->mono_ms};
+    pqi_pair_info info;
+    if (pqi_pair_about(&s->env, &who, &info) != PQI_OK || !pqi_ep_policy_ok(e, &e->cfg.peers[at])) {
+        return false;
+    }
+    if (!info.sends) { /* a handshake on its way says what was agreed before */
+        return info.role == PQI_PAIR_NONE;
+    }
+    const pqi_suite *suite = pqi_algs_suite(e->cfg.algs, info.suite);
+    return suite != NULL && pqi_policy_suite(&e->cfg.policy, suite) == PQI_OK &&
+           (s->policy.modes & PQI_HS_MODE_BIT(info.mode)) != 0;
+}
+
+void pqi_ep_sessions_judge(pqi_endpoint *e, const pqi_now *now)
+{
+    pqi_ep_sessions *s = e->sessions;
+    if (s == NULL) {
+        return;
+    }
+    s->policy.algs = e->cfg.policy;
+    s->policy.modes = e->cfg.sessions.modes;
+    for (size_t i = 0; i < e->cfg.n_peers; i++) {
+        if (e->cfg.peers[i].used && !session_passes(e, i, now)) {
+            pqi_ep_session_end(e, i);
+        }
     }
 }
 
@@ -295,7 +331,7 @@ void pqi_ep_session_cert(pqi_endpoint *e, size_t at, pqi_cspan cert)
 
 static bool may_have(const pqi_endpoint *e, const pqi_peer *p, const pqi_now *now)
 {
-    return p->used && p->ready && !p->revoked && !e->self_revoked &&
+    return p->used && p->ready && !p->revoked && !pqi_ep_self_revoked(e) &&
            pqi_ep_window_ok(p, now) == PQI_OK && pqi_cert_window(&e->cert, now) == PQI_OK &&
            pqi_ep_policy_ok(e, p);
 }
@@ -312,6 +348,16 @@ static bool choose(const pqi_endpoint *e, const pqi_peer *p, pqi_hs_choice *out)
     /* After a restart the SHA-384 of a certificate is there with the next announcement. */
     return out->suite->hash != PQI_HASH_SHA384 ||
            pqi_ct_is_zero_mask(p->cert384, sizeof p->cert384) == 0;
+}
+
+/* What we begin by ourselves while we know what we know. A resumption counts as L, a handshake as H. */
+static uint8_t closed(const pqi_endpoint *e, const pqi_peer *p, const pqi_now *now)
+{
+    const pqi_ep_deed resume = {.peer = p, .op = PQI_OP_RESUME};
+    const pqi_ep_deed handshake = {.peer = p, .op = PQI_OP_HANDSHAKE};
+    return (
+        uint8_t)((pqi_reason_allows(pqi_ep_gate(e, now, &resume)) ? 0u : PQI_PAIR_NO_RESUME) |
+                 (pqi_reason_allows(pqi_ep_gate(e, now, &handshake)) ? 0u : PQI_PAIR_NO_HANDSHAKE));
 }
 
 bool pqi_ep_link_of(pqi_endpoint *e, size_t at, const pqi_now *now, pqi_ep_link *out)
@@ -339,6 +385,8 @@ bool pqi_ep_link_of(pqi_endpoint *e, size_t at, const pqi_now *now, pqi_ep_link 
     out->at.psk = e->cfg.sessions.psk;
     out->at.min_level = e->cfg.policy.min_level;
     out->at.head_epoch = now->control_epoch;
+    memcpy(out->at.head_hash, e->ctl.s.head.hash, PQI_HS_HEAD);
+    out->at.closed = closed(e, p, now);
     out->at.now_ms = now->mono_ms;
     if ((s->marks[at] & PQI_EP_RESTORED) == 0) {
         if ((s->marks[at] & PQI_EP_UNREAD) != 0) {

@@ -22,6 +22,18 @@ typedef struct pqi_ep_timers {
     uint64_t first_tick;          /* no slot between tick and this one holds a peer */
 } pqi_ep_timers;
 
+/* What a peer is owed besides its session's packets: docs/spec/control.md section 7. */
+typedef struct pqi_ep_side {
+    uint64_t gossip_ms;           /* when a head was passed on to it; 0: never */
+    uint8_t nonce[PQI_NONCE_LEN]; /* of its question, with PQI_EP_ANSWER */
+    uint8_t flags;
+} pqi_ep_side;
+
+#define PQI_EP_GOSSIP 0x01u /* a head */
+#define PQI_EP_ANSWER 0x02u /* our word as a witness */
+#define PQI_EP_ASKED  0x04u /* it was asked for its word over the nonce that is open */
+#define PQI_EP_ONLY   0x08u /* its session was made as the exception for a witness */
+
 /* In cfg.sessions.mem, and behind it everything it points to. */
 typedef struct pqi_ep_sessions {
     pqi_pair_env env;
@@ -35,6 +47,7 @@ typedef struct pqi_ep_sessions {
     uint32_t *queue;           /* peers that may have something due: a ring of n_peers places */
     uint32_t head, count;
     uint8_t *marks; /* of each peer: PQI_EP_* */
+    pqi_ep_side *sides;
     pqi_ep_timers timers;
     pqi_journal *journals; /* of each peer */
     pqi_starts starts;
@@ -55,6 +68,8 @@ PQI_MUST_CHECK pqi_status pqi_ep_sessions_open(pqi_endpoint *e, const pqi_now *n
 void pqi_ep_sessions_close(pqi_endpoint *e);
 /* Ends what a peer has: it was revoked, or comes with other keys. */
 void pqi_ep_session_end(pqi_endpoint *e, size_t at);
+/* After the policy changed: ends sessions that it does not allow any more. */
+void pqi_ep_sessions_judge(pqi_endpoint *e, const pqi_now *now);
 /* The SHA-384 of a certificate whose SHA-256 is the peer's, for suites that use it. */
 void pqi_ep_session_cert(pqi_endpoint *e, size_t at, pqi_cspan cert);
 
@@ -105,6 +120,9 @@ bool pqi_ep_session_up(const pqi_pair_info *info);
 
 /* Whether v1 may be used instead of a session, for sending to and accepting from a peer. */
 bool pqi_ep_v1_allowed(const pqi_endpoint *e);
+/* The gates for a message in a session of this healing level. PQI_OK; PQI_ERR_POLICY: e->reason. */
+PQI_MUST_CHECK pqi_status pqi_ep_may_send(
+    pqi_endpoint *e, size_t at, const pqi_now *now, const pqi_outbound *msg, uint8_t level);
 PQI_MUST_CHECK pqi_status pqi_ep_session_send(pqi_endpoint *e, size_t at, const pqi_now *now,
     const pqi_outbound *msg, pqi_span out, size_t *out_len);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Messages and packets of sessions on their way through the endpoint: topics, who it is, scope and policy
  * before, classes and notes after session/pair.h. Order of work: docs/spec/session.md. */
-#include "proto/mqtt/endpoint_session.h"
+#include "proto/mqtt/endpoint_control.h"
 
 #include "base/mem.h"
 #include "ct/ct.h"
@@ -107,27 +107,14 @@ static pqi_drop route(
     return *at == PQI_EP_NO_PEER ? PQI_DROP_UNKNOWN : PQI_DROP_NONE;
 }
 
-/* Classes of a message on this topic: the sender's scope, less what the age of the session forbids that it
- * came in, which need not be the one that is sent on now. */
-static pqi_drop classes_of(const pqi_pair_event *pe, uint8_t *classes)
-{
-    if (pe->level >= 2u) {
-        *classes &= (uint8_t) ~(1u << PQI_CLASS_H);
-    }
-    if (pe->level >= 3u) {
-        *classes &= (uint8_t) ~(1u << PQI_CLASS_M);
-    }
-    return *classes != 0 ? PQI_DROP_NONE : PQI_DROP_POLICY;
-}
-
 /* A message of a session does not name its class. One with an expiry is none of class S, which does not
  * expire; it is judged as for the highest class that its sender may use on this topic. A sender that may use
  * S alone is heard at any time. *classes: the scope's, less S where the message cannot be of it. */
-static pqi_drop in_time(
-    const pqi_pair_event *pe, const pqi_now *now, uint8_t *classes, pqi_event *ev)
+static pqi_drop in_time(const pqi_endpoint *e, const pqi_pair_event *pe, const pqi_now *now,
+    uint8_t *classes, pqi_event *ev)
 {
     const pqi_expiry x = {pe->expires ? pe->expiry_kind : 0, pe->expires ? pe->expiry : 0};
-    const pqi_expiry_clock clock = {.unix_s = now->unix_s, .control_epoch = now->control_epoch};
+    const pqi_expiry_clock clock = pqi_ep_clock(e, now);
     const unsigned s = 1u << PQI_CLASS_S;
     pqi_class cls = PQI_CLASS_S;
     if (pe->expires && (*classes & ~s) != 0) {
@@ -154,30 +141,74 @@ static uint8_t notes_of(const pqi_pair_event *pe, uint8_t type)
     return n;
 }
 
+/* One packet of a session on its way. */
+typedef struct session_in {
+    const pqi_now *now;
+    const pqi_inbound *in;
+    pqi_span plain;
+    size_t at;
+    bool control; /* a topic of sessions */
+    bool witness; /* the topic of a witness' questions and answers */
+    uint8_t classes;
+} session_in;
+
+/* First the time: what age takes from the classes must not make a late command a message of class S. A session
+ * that was made as the exception for a witness carries nothing else yet. */
+static pqi_drop classes_of(
+    pqi_endpoint *e, const session_in *x, const pqi_pair_event *pe, uint8_t *classes, pqi_event *ev)
+{
+    const pqi_ep_deed d = {.peer = &e->cfg.peers[x->at],
+        .topic = x->in->topic,
+        .op = PQI_OP_RECEIVE,
+        .level = pe->level};
+    pqi_drop why = in_time(e, pe, x->now, classes, ev);
+    if (why != PQI_DROP_NONE) {
+        return why;
+    }
+    const pqi_reason only = pqi_ep_control_only(e, x->now, x->at);
+    if (only != PQI_REASON_OK) {
+        *classes &= 1u << PQI_CLASS_S;
+        if (*classes == 0) {
+            (void)pqi_ep_refused(e, only);
+            ev->reason = only;
+            return PQI_DROP_CLOSED;
+        }
+    }
+    return pqi_ep_gate_classes(e, x->now, &d, classes, ev);
+}
+
 /* What the pair said becomes the endpoint's event. */
 static void tell(pqi_endpoint *e, const pqi_ep_link *p, const pqi_pair_event *pe,
-    const pqi_now *now, uint8_t type, uint8_t classes, pqi_span plain, pqi_event *ev)
+    const session_in *x, pqi_event *ev)
 {
+    uint8_t classes = x->classes;
     if ((pe->what & PQI_PAIR_EV_DROP) != 0) {
         pqi_ep_drop(ev, pe->drop);
         return;
     }
-    ev->notes = notes_of(pe, type);
+    ev->notes = notes_of(pe, x->in->payload.ptr[0]);
     if ((e->sessions->marks[p->at.index] & PQI_EP_LOST) != 0) {
         e->sessions->marks[p->at.index] &= (uint8_t)~PQI_EP_LOST;
         ev->notes |= PQI_NOTE_STATE_LOST;
     }
     ev->kind = ev->notes != 0 ? PQI_EV_SESSION : PQI_EV_NONE;
+    if ((pe->what & PQI_PAIR_EV_HEAD) != 0) {
+        pqi_ep_on_head_hint(e, x->now, x->at, pe);
+    }
+    if ((ev->notes & PQI_NOTE_UP) != 0) {
+        pqi_ep_session_mark(e, x->at); /* a witness may be asked now */
+    }
     if ((pe->what & PQI_PAIR_EV_MESSAGE) == 0) {
         return;
     }
-    /* First the time: what age takes from the classes must not make a late command a message of class S. */
-    pqi_drop d = in_time(pe, now, &classes, ev);
-    if (d == PQI_DROP_NONE) {
-        d = classes_of(pe, &classes);
+    if (x->witness) {
+        pqi_ep_on_witness(e, x->now, x->at, pe->payload, ev);
+        pqi_wipe(x->plain.ptr, x->in->payload.len);
+        return;
     }
+    const pqi_drop d = classes_of(e, x, pe, &classes, ev);
     if (d != PQI_DROP_NONE) {
-        pqi_wipe(plain.ptr, plain.len);
+        pqi_wipe(x->plain.ptr, x->plain.len);
         pqi_ep_drop(ev, d);
         return;
     }
@@ -187,50 +218,105 @@ static void tell(pqi_endpoint *e, const pqi_ep_link *p, const pqi_pair_event *pe
     ev->plain = pe->payload;
 }
 
+/* What the packet wants of us counts as: PQI_OP_RECEIVE: nothing but what its message is. Before any key. */
+static pqi_op op_of(uint8_t type)
+{
+    switch (type) {
+    case PQI_HS_T_INIT_S:
+    case PQI_HS_T_INIT_K:
+    case PQI_HS_T_RESP_S:
+    case PQI_HS_T_RESP_K:
+    case PQI_HS_T_CONF_S:
+    case PQI_HS_T_CONF_K:
+        return PQI_OP_HANDSHAKE;
+    case PQI_HS_T_RESUME1:
+    case PQI_HS_T_RESUME2:
+        return PQI_OP_RESUME;
+    default:
+        return PQI_OP_RECEIVE;
+    }
+}
+
+/* May it be worked on? *exception: only because the peer is a witness. */
+static pqi_drop ask_gate(pqi_endpoint *e, const session_in *x, bool *exception, pqi_event *ev)
+{
+    pqi_ep_deed d = {.peer = &e->cfg.peers[x->at], .op = op_of(x->in->payload.ptr[0])};
+    *exception = false;
+    if (d.op == PQI_OP_RECEIVE) {
+        return PQI_DROP_NONE;
+    }
+    const pqi_reason r = pqi_ep_gate(e, x->now, &d);
+    if (pqi_ep_refused(e, r)) {
+        ev->reason = r;
+        return PQI_DROP_CLOSED;
+    }
+    d.no_witness = true;
+    *exception = !pqi_reason_allows(pqi_ep_gate(e, x->now, &d));
+    return PQI_DROP_NONE;
+}
+
+/* Everything that is looked at before the pair sees the packet. */
+static pqi_drop admit(pqi_endpoint *e, session_in *x, pqi_ep_link *p, pqi_event *ev)
+{
+    if (x->in->payload.len > e->cfg.limits.packet_max) {
+        return PQI_DROP_SIZE;
+    }
+    if (x->in->retained) {
+        return PQI_DROP_RETAINED;
+    }
+    pqi_drop d = route(e, x->now, x->in, x->control, &x->at);
+    if (d != PQI_DROP_NONE) {
+        return d;
+    }
+    const pqi_peer *peer = &e->cfg.peers[x->at];
+    pqi_ep_name(ev, peer);
+    if (peer->revoked) {
+        return PQI_DROP_REVOKED;
+    }
+    if (!pqi_ep_link_of(e, x->at, x->now, p)) {
+        return PQI_DROP_POLICY;
+    }
+    x->witness = pqi_ep_is_witness_topic(e, x->in->topic, peer);
+    if (!x->control && !x->witness &&
+        pqi_ep_may_publish(peer, x->in->topic, &x->classes) != PQI_OK) {
+        return PQI_DROP_SCOPE; /* of the peer that the index is of, before any key is used */
+    }
+    return PQI_DROP_NONE;
+}
+
 void pqi_ep_on_session(
     pqi_endpoint *e, const pqi_now *now, const pqi_inbound *in, pqi_span plain, pqi_event *ev)
 {
-    const bool control = pqi_ep_session_topic(e, in->topic);
+    session_in x = {now, in, plain, PQI_EP_NO_PEER, pqi_ep_session_topic(e, in->topic), false, 0};
     pqi_ep_link p;
     pqi_pair_event pe;
-    uint8_t classes = 0;
-    size_t at = PQI_EP_NO_PEER;
-    pqi_drop d = PQI_DROP_NONE;
-    if (in->payload.len > e->cfg.limits.packet_max) {
-        d = PQI_DROP_SIZE;
-    } else if (in->retained) {
-        d = PQI_DROP_RETAINED;
-    } else {
-        d = route(e, now, in, control, &at);
-    }
+    bool exception = false;
+    pqi_drop d = admit(e, &x, &p, ev);
     if (d == PQI_DROP_NONE) {
-        pqi_ep_name(ev, &e->cfg.peers[at]);
-        if (e->cfg.peers[at].revoked) {
-            d = PQI_DROP_REVOKED;
-        } else if (!pqi_ep_link_of(e, at, now, &p)) {
-            d = PQI_DROP_POLICY;
-        } else if (!control &&
-                   pqi_ep_may_publish(&e->cfg.peers[at], in->topic, &classes) != PQI_OK) {
-            d = PQI_DROP_SCOPE; /* of the peer that the index is of, before any key is used */
-        }
+        d = ask_gate(e, &x, &exception, ev);
     }
     if (d != PQI_DROP_NONE) {
         pqi_ep_drop(ev, d);
         return;
     }
-    if (pqi_pair_receive(&e->sessions->env, &p.at, in->topic, in->payload, plain, &pe) != PQI_OK) {
+    pqi_ep_sessions *s = e->sessions;
+    if (pqi_pair_receive(&s->env, &p.at, in->topic, in->payload, plain, &pe) != PQI_OK) {
         pqi_ep_drop(ev, PQI_DROP_STATE);
         return;
     }
+    if (exception && (pe.what & PQI_PAIR_EV_DROP) == 0 &&
+        !pqi_pair_has_session(&s->env, (uint32_t)x.at)) {
+        s->sides[x.at].flags |= PQI_EP_ONLY;
+    }
     pqi_ep_session_after(e, &p);
-    tell(e, &p, &pe, now, in->payload.ptr[0], classes, plain, ev);
+    tell(e, &p, &pe, &x, ev);
 }
 
 /* ---- sending ------------------------------------------------------------------------------------- */
 
 bool pqi_ep_v1_allowed(const pqi_endpoint *e)
 {
-    return e->sessions == NULL || e->cfg.sessions.use != PQI_SESSIONS_REQUIRE;
+    return e->cfg.sessions.use != PQI_SESSIONS_REQUIRE;
 }
 
 bool pqi_ep_session_up(const pqi_pair_info *info)
@@ -241,7 +327,8 @@ bool pqi_ep_session_up(const pqi_pair_info *info)
 /* There is a session that both ends have confirmed, and it was healed recently enough for this class. The rule
  * of the pair lets an initiator send on a candidate that the peer has not confirmed; an application's message
  * does not: it would be lost if it overtook the CONF. */
-static pqi_status may_send(const pqi_endpoint *e, const pqi_ep_link *p, pqi_class cls)
+static pqi_status may_send(
+    pqi_endpoint *e, const pqi_ep_link *p, const pqi_now *now, const pqi_outbound *msg)
 {
     pqi_pair_info info;
     pqi_status st = pqi_pair_about(&e->sessions->env, &p->at, &info);
@@ -251,10 +338,7 @@ static pqi_status may_send(const pqi_endpoint *e, const pqi_ep_link *p, pqi_clas
     if (!pqi_ep_session_up(&info)) {
         return PQI_ERR_MISSING;
     }
-    const uint8_t level = info.healing.level;
-    return (cls == PQI_CLASS_H && level >= 2u) || (cls == PQI_CLASS_M && level >= 3u)
-               ? PQI_ERR_POLICY
-               : PQI_OK;
+    return pqi_ep_may_send(e, p->at.index, now, msg, info.healing.level);
 }
 
 pqi_status pqi_ep_session_send(pqi_endpoint *e, size_t at, const pqi_now *now,
@@ -268,7 +352,7 @@ pqi_status pqi_ep_session_send(pqi_endpoint *e, size_t at, const pqi_now *now,
         return PQI_ERR_MISSING;
     }
     const bool expires = msg->not_after.kind != 0 && msg->cls != PQI_CLASS_S; /* S never does */
-    pqi_status st = may_send(e, &p, msg->cls);
+    pqi_status st = may_send(e, &p, now, msg);
     const pqi_pair_msg m = {.topic = msg->topic,
         .payload = msg->payload,
         .cls = msg->cls,
@@ -310,7 +394,16 @@ pqi_status pqi_endpoint_connect(pqi_endpoint *e, const pqi_now *now, pqi_cspan p
     if (st != PQI_OK) {
         return st;
     }
-    if (!pqi_ep_link_of(e, at, now, &p)) {
+    const pqi_now then = pqi_ctl_now(&e->ctl, now);
+    const pqi_ep_deed d = {.peer = &e->cfg.peers[at], .op = PQI_OP_HANDSHAKE};
+    const pqi_reason r = pqi_ep_gate(e, &then, &d);
+    e->seen = *now;
+    e->reason = PQI_REASON_OK;
+    if (pqi_ep_refused(e, r)) {
+        e->reason = r;
+        return PQI_ERR_POLICY;
+    }
+    if (!pqi_ep_link_of(e, at, &then, &p)) {
         return e->cfg.peers[at].ready ? PQI_ERR_POLICY : PQI_ERR_MISSING;
     }
     pqi_pair *pair = &e->sessions->env.pairs[at];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What sessions do by themselves: a queue of peers with something due, a wheel of timers, and the packets
  * that come of it. Work for one peer does not depend on how many there are. */
-#include "proto/mqtt/endpoint_session.h"
+#include "proto/mqtt/endpoint_control.h"
 
 #include "base/mem.h"
 
@@ -175,7 +175,7 @@ static void serve(pqi_endpoint *e, size_t at, const pqi_now *now, pqi_span out, 
     pqi_ep_link p;
     uint64_t next_ms = UINT64_MAX;
     const pqi_peer *peer = &e->cfg.peers[at];
-    if (peer->used && (peer->revoked || e->self_revoked)) {
+    if (peer->used && (peer->revoked || pqi_ep_self_revoked(e))) {
         const bool gone = pqi_ep_session_put_away(e, at);
         timer_set(&s->timers, (uint32_t)at, gone ? UINT64_MAX : now->mono_ms + CLOSED_MS);
         return;
@@ -198,6 +198,12 @@ static void serve(pqi_endpoint *e, size_t at, const pqi_now *now, pqi_span out, 
             pqi_ep_session_mark(e, at); /* there may be more */
         }
     }
+    if (o->len == 0) {
+        pqi_ep_side_poll(e, now, &p, out, o);
+        if (o->len != 0) {
+            pqi_ep_session_mark(e, at);
+        }
+    }
     timer_set(&s->timers, (uint32_t)at, next_ms);
 }
 
@@ -214,14 +220,20 @@ pqi_status pqi_endpoint_poll(pqi_endpoint *e, const pqi_now *now, pqi_span out, 
         return PQI_ERR_STATE;
     }
     pqi_ep_sessions *s = e->sessions;
-    if (s == NULL) {
-        return PQI_OK;
+    const pqi_now then = pqi_ctl_now(&e->ctl, now);
+    e->seen = *now;
+    pqi_ep_look_at_gates(e, &then); /* time alone closes some */
+    if (s != NULL) {
+        turn(e, now->mono_ms);
+        size_t at = 0;
+        for (int i = 0; i < PEERS_MAX && o->len == 0 && next_in_queue(e, &at); i++) {
+            serve(e, at, &then, out, o);
+        }
     }
-    turn(e, now->mono_ms);
-    size_t at = 0;
-    for (int i = 0; i < PEERS_MAX && o->len == 0 && next_in_queue(e, &at); i++) {
-        serve(e, at, now, out, o);
+    pqi_ep_ask_poll(e, now, out, o);
+    if (s != NULL) {
+        const uint32_t wait = wait_ms(s);
+        o->wait_ms = wait < o->wait_ms ? wait : o->wait_ms;
     }
-    o->wait_ms = wait_ms(s);
     return PQI_OK;
 }

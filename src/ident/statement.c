@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * docs/spec/control.md section 1.6. The tree of its nonces: merkle.c. */
+#include "ident/cose.h"
+#include "ident/ident.h"
+
+#define FIELDS 8u
+
+static pqi_status read_payload(pqi_cspan payload, pqi_statement *v)
+{
+    rd r = rd_of(payload);
+    (void)pqi_cbor_map(&r, FIELDS, FIELDS);
+    pqi_cbor_key(&r, 1);
+    pqi_cbor_key(&r, PQI_OBJECT_VERSION);
+    pqi_cbor_key(&r, 2);
+    pqi_ident_read_fixed(&r, v->fleet_id, PQI_FLEET_ID_LEN);
+    pqi_cbor_key(&r, 3);
+    v->root_version = pqi_ident_read_u32(&r, 1);
+    pqi_cbor_key(&r, 4);
+    v->head_epoch = pqi_ident_read_u32(&r, 1);
+    pqi_cbor_key(&r, 5);
+    v->tick = pqi_ident_read_u32(&r, 0);
+    pqi_cbor_key(&r, 6);
+    v->time = pqi_cbor_uint(&r, 0, UINT64_MAX);
+    pqi_cbor_key(&r, 7);
+    v->size = pqi_ident_read_u32(&r, 1);
+    pqi_cbor_key(&r, 8);
+    pqi_ident_read_fixed(&r, v->root, PQI_HASH_LEN);
+    return rd_done(&r);
+}
+
+pqi_status pqi_statement_decode(const pqi_algs *a, pqi_cspan in, pqi_statement *out)
+{
+    if (a == NULL || out == NULL) {
+        return PQI_ERR_ARG;
+    }
+    if (in.len > PQI_STATEMENT_MAX) {
+        return PQI_ERR_DECODE;
+    }
+    pqi_cose_sign1 s;
+    pqi_statement v = {0};
+    pqi_status st = pqi_cose_sign1_decode(in, PQI_TYP_STATEMENT, &s);
+    if (st == PQI_OK) {
+        st = read_payload(s.payload, &v);
+    }
+    if (st == PQI_OK) {
+        v.encoded = in;
+        v.protected_ = s.protected_;
+        v.payload = s.payload;
+        v.signature = s.signature;
+        *out = v;
+    }
+    return st;
+}
+
+pqi_status pqi_statement_verify(
+    const pqi_algs *a, const pqi_statement *v, const pqi_manifest *m, pqi_span tmp)
+{
+    if (!pqi_ident_same_fleet(m, v->fleet_id, v->root_version)) {
+        return PQI_ERR_AUTH;
+    }
+    const pqi_ident_single x = {a, m, PQI_TYP_STATEMENT, PQI_DOMAIN_STATEMENT, v->encoded};
+    return pqi_ident_one(&x, PQI_ROLE_HEAD, tmp);
+}
+
+/* ---- building ---------------------------------------------------------------------------------- */
+
+void pqi_statement_put_payload(wr *w, const pqi_statement *v)
+{
+    pqi_cbor_put_map(w, FIELDS);
+    pqi_cbor_put_uint(w, 1);
+    pqi_cbor_put_uint(w, PQI_OBJECT_VERSION);
+    pqi_cbor_put_uint(w, 2);
+    pqi_cbor_put_bstr(w, (pqi_cspan){v->fleet_id, PQI_FLEET_ID_LEN});
+    pqi_cbor_put_uint(w, 3);
+    pqi_cbor_put_uint(w, v->root_version);
+    pqi_cbor_put_uint(w, 4);
+    pqi_cbor_put_uint(w, v->head_epoch);
+    pqi_cbor_put_uint(w, 5);
+    pqi_cbor_put_uint(w, v->tick);
+    pqi_cbor_put_uint(w, 6);
+    pqi_cbor_put_uint(w, v->time);
+    pqi_cbor_put_uint(w, 7);
+    pqi_cbor_put_uint(w, v->size);
+    pqi_cbor_put_uint(w, 8);
+    pqi_cbor_put_bstr(w, (pqi_cspan){v->root, PQI_HASH_LEN});
+}
+
+static pqi_status put_payload(wr *w, const void *obj)
+{
+    pqi_statement_put_payload(w, obj);
+    return PQI_OK;
+}
+
+pqi_status pqi_statement_build(const pqi_algs *a, pqi_provider *p, pqi_key signer,
+    const pqi_statement *fields, pqi_span out, size_t *out_len)
+{
+    if (a == NULL || p == NULL || fields == NULL || out_len == NULL) {
+        return PQI_ERR_ARG;
+    }
+    *out_len = 0;
+    if (fields->root_version == 0 || fields->head_epoch == 0 || fields->size == 0) {
+        return PQI_ERR_ARG;
+    }
+    pqi_cose_signer s;
+    pqi_status st = pqi_cose_signer_load(a, p, signer, PQI_DOMAIN_STATEMENT, &s);
+    if (st != PQI_OK) {
+        return st;
+    }
+    const pqi_cose_body body = {PQI_TYP_STATEMENT, put_payload, fields};
+    return pqi_cose_sign1_build(&s, &body, out, out_len);
+}
