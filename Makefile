@@ -23,6 +23,7 @@ help:
 	@echo 'make models   the protocol rules and their broken variants, by a model checker'
 	@echo 'make test-sessions  v4 sessions against a slow oracle: SCHEDULES=1000000 for a long run'
 	@echo 'make test-adversary  a broker that does what it wants: scenarios, broken builds, campaigns'
+	@echo 'make test-control  the server side of the control plane: SQLite, PostgreSQL, a broker'
 	@echo 'make m4       Cortex-M4 sizes           make core    libpqi-core.a with CC and CFLAGS only'
 	@echo 'make test-m4  every algorithm on emulated Cortex-M: vectors, instructions, stack'
 	@echo 'make test-cross  the same vectors on emulated s390x (big-endian) and armhf (32 bits)'
@@ -62,6 +63,11 @@ test-sessions:
 	tools/setup test
 	tools/build-quiet release
 	tools/test-sessions build
+
+test-control:
+	tools/setup test
+	tools/build-quiet release
+	tools/test-control build
 
 models:
 	tools/setup test
@@ -103,4 +109,4 @@ install: build
 clean:
 	rm -rf build build-*
 
-.PHONY: build help demo test lint tidy ct prove models test-sessions test-adversary nightly fuzz m4 test-m4 test-cross bench docs core install clean
+.PHONY: build help demo test lint tidy ct prove models test-sessions test-control test-adversary nightly fuzz m4 test-m4 test-cross bench docs core install clean

@@ -136,6 +136,8 @@ set(PQI_PQI_SOURCES
     src/ident/statement.c
     src/ident/ask.c
     src/ident/revoke.c
+    src/ident/role.c
+    src/ident/signed_by.c
     src/control/gate.c
     src/control/ctl.c
     src/control/ctl_ask.c
@@ -227,9 +229,32 @@ set(PQI_HOST_SOURCES
     src/port/linux/ca_revlog.c
     src/port/linux/ca_revoke.c
     src/port/linux/ca_read.c
+    src/port/linux/ca_root.c
+    src/port/linux/ca_roster.c
     src/port/linux/ca_backup.c
+    src/port/linux/control_answer.c
+    src/port/linux/control_backup.c
+    src/port/linux/control_chain.c
+    src/port/linux/control_check.c
+    src/port/linux/control_db.c
+    src/port/linux/control_head.c
+    src/port/linux/control_leaves.c
+    src/port/linux/control_lease.c
+    src/port/linux/control_log.c
+    src/port/linux/control_open.c
+    src/port/linux/control_pg.c
+    src/port/linux/control_publish.c
+    src/port/linux/control_put.c
+    src/port/linux/control_read.c
+    src/port/linux/control_sqlite.c
+    src/port/linux/control_view.c
+    src/port/linux/role.c
+    src/port/linux/ticks.c
+    src/port/linux/ticks_store.c
+    src/port/linux/role_sign.c
     src/port/linux/device_record.c
     src/port/linux/device_control.c
+    src/port/linux/device_root.c
     src/port/linux/device_open.c
     src/port/linux/device.c
 )
@@ -244,8 +269,31 @@ set(PQI_CLI_SOURCES
     apps/pqi/cmd_version.c
     apps/pqi/cli_kek.c
     apps/pqi/cli_profile.c
+    apps/pqi/cli_role.c
+    apps/pqi/cli_broker.c
+    apps/pqi/cli_control.c
+    apps/pqi/cli_store.c
+    apps/pqi/cmd_control.c
+    apps/pqi/control_care.c
+    apps/pqi/control_delegate.c
+    apps/pqi/cmd_ticks.c
+    apps/pqi/cmd_fleet.c
+    apps/pqi/cmd_head.c
+    apps/pqi/cmd_policy.c
+    apps/pqi/policy_publish.c
+    apps/pqi/cmd_revoke.c
+    apps/pqi/policy_sign.c
+    apps/pqi/policy_text.c
+    apps/pqi/cmd_role.c
+    apps/pqi/cmd_root.c
+    apps/pqi/root_make.c
+    apps/pqi/root_show.c
     apps/pqi/cmd_util.c
+    apps/pqi/ca_csv.c
     apps/pqi/cmd_ca.c
+    apps/pqi/cmd_ca_init.c
+    apps/pqi/cmd_ca_root.c
+    apps/pqi/ca_control.c
     apps/pqi/cmd_ca_allow.c
     apps/pqi/cmd_ca_issue.c
     apps/pqi/cmd_ca_show.c
@@ -261,6 +309,7 @@ set(PQI_CLI_SOURCES
     apps/pqi/inspect_line.c
     apps/pqi/inspect_object.c
     apps/pqi/inspect_packet.c
+    apps/pqi/inspect_role.c
     apps/pqi/inspect_session.c
     apps/pqi/inspect_trust.c
     apps/pqi/cmd_vectors.c
@@ -274,6 +323,12 @@ set(PQI_CLI_SOURCES
     apps/pqi/bench/handshake.c
     apps/pqi/bench/healing.c
     apps/pqi/bench/fleet.c
+    apps/pqi/bench/control.c
+    apps/pqi/bench/control_plane.c
+    apps/pqi/bench/control_device.c
+    apps/pqi/bench/control_day.c
+    apps/pqi/bench/control_cost.c
+    apps/pqi/bench/control_server.c
     apps/pqi/bench/timing.c
     apps/pqi/vectors/run.c
     apps/pqi/vectors/tests.c
@@ -293,12 +348,24 @@ set(PQI_CLI_SOURCES
     apps/pqi/vectors/mldsa.c
     apps/pqi/vectors/hash.c
     apps/pqi/vectors/classic.c
-    apps/pqi/cli_control.c
     apps/pqi/cli_session.c
     apps/pqi/cmd_session.c
     apps/pqi/cli_node.c
     apps/pqi/cmd_listen.c
     apps/pqi/cmd_send.c
+)
+
+# The daemon; what it shares with the command line tool comes from there.
+set(PQI_PQID_SOURCES
+    apps/pqid/main.c
+    apps/pqid/control.c
+    apps/pqid/ticks.c
+    apps/pqid/log.c
+    apps/pqi/algs.c
+    apps/pqi/cli.c
+    apps/pqi/cli_broker.c
+    apps/pqi/cli_kek.c
+    apps/pqi/options.c
 )
 
 # The programs of the demonstration; not installed.

@@ -4,13 +4,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { SAMPLES_MAX = 200000 };
 
 typedef struct control {
     const demo_args *args;
     pqi_host_node *node;
-    FILE *accepted, *sent;
+    FILE *accepted, *sent, *revoked;
     uint32_t *latency_us;
     size_t n_latency;
     uint64_t wire, plain, messages, last_print;
@@ -50,22 +51,53 @@ static void on_message(control *c, const pqi_node_event *ev)
     (void)fflush(stdout);
 }
 
-static void command(control *c)
+/* "seq microseconds": from now on who is on the list is refused. tools/bench-cut reads it. */
+static void on_revoked(const control *c, const pqi_node_event *ev)
 {
-    char body[96], topic[PQI_TOPIC_MAX];
-    demo_topic(topic, c->args->to, "cmd");
-    int len = snprintf(
-        body, sizeof body, "{\"cmd\": %ld, \"set\": %ld}", c->cmd + 1, (c->cmd * 37 + 50) % 101);
+    struct timespec t;
+    if (c->revoked && clock_gettime(CLOCK_REALTIME, &t) == 0) {
+        (void)fprintf(c->revoked, "%llu %llu\n", (unsigned long long)ev->ev.seq,
+            (unsigned long long)t.tv_sec * 1000000u + (unsigned long long)t.tv_nsec / 1000u);
+        (void)fflush(c->revoked);
+    }
+}
+
+static pqi_status send_to(control *c, const char *leaf, const char *body, pqi_class cls)
+{
+    char topic[PQI_TOPIC_MAX];
+    demo_topic(topic, c->args->to, leaf);
     const pqi_outbound msg = {
         .peer = {(const uint8_t *)c->args->to, strlen(c->args->to)},
         .topic = {(const uint8_t *)topic, strlen(topic)},
-        .payload = {(const uint8_t *)body, (size_t)len},
-        .cls = PQI_CLASS_M,
+        .payload = {(const uint8_t *)body, strlen(body)},
+        .cls = cls,
     };
     demo_log(c->sent, c->args->to, msg.topic, msg.payload);
-    if (pqi_host_node_send(c->node, &msg, 1, NULL) == PQI_OK) {
+    return pqi_host_node_send(c->node, &msg, 1, NULL);
+}
+
+static void command(control *c)
+{
+    char body[96];
+    (void)snprintf(
+        body, sizeof body, "{\"cmd\": %ld, \"set\": %ld}", c->cmd + 1, (c->cmd * 37 + 50) % 101);
+    if (send_to(c, "cmd", body, demo_class(c->args)) == PQI_OK) {
         c->cmd++;
         c->cmd_at = demo_us();
+    }
+}
+
+/* The emergency stop: class S. */
+static void stop_valve(control *c)
+{
+    char body[64];
+    if (demo_steal && !c->args->stolen) {
+        demo_steal = 0;
+        (void)snprintf(body, sizeof body, "{\"stop\": %llu}", (unsigned long long)demo_us());
+        pqi_status st = send_to(c, "stop", body, PQI_CLASS_S);
+        if (st != PQI_OK) {
+            (void)fprintf(stderr, "pqi-demo: cannot stop the valve: %s\n", pqi_status_text(st));
+        }
     }
 }
 
@@ -98,6 +130,7 @@ static int run(control *c)
     }
     uint64_t next = demo_us() + 1000000u, next_stats = 0;
     while (!demo_stop) {
+        stop_valve(c);
         demo_signals(c->args, c->node);
         pqi_node_event ev;
         if (pqi_host_node_poll(c->node, 20, &ev) != PQI_OK) {
@@ -105,6 +138,9 @@ static int run(control *c)
         }
         if (ev.kind == PQI_NODE_MESSAGE) {
             on_message(c, &ev);
+        }
+        if (ev.kind == PQI_NODE_REVOKED) {
+            on_revoked(c, &ev);
         }
         uint64_t now = demo_us();
         if (now >= next) {
@@ -136,6 +172,8 @@ int demo_control(const demo_args *a)
     c.accepted = fopen(path, "a");
     (void)snprintf(path, sizeof path, "%s.sent", a->log);
     c.sent = fopen(path, "a");
+    (void)snprintf(path, sizeof path, "%s.revoked", a->log);
+    c.revoked = fopen(path, "a");
     int rc = c.node && c.latency_us && c.accepted && c.sent ? run(&c) : 1;
     pqi_host_node_close(c.node);
     pqi_host_device_close(dev);
@@ -145,6 +183,9 @@ int demo_control(const demo_args *a)
     }
     if (c.sent) {
         (void)fclose(c.sent);
+    }
+    if (c.revoked) {
+        (void)fclose(c.revoked);
     }
     return rc;
 }

@@ -15,7 +15,7 @@
 /* Options shared by the roles: --name value, in any order. */
 typedef struct demo_args {
     const char *role, *dir, *key_file, *broker_port, *kind, *to, *stats, *log, *capture, *out,
-        *count, *interval_ms, *id, *seconds, *sessions, *stolen;
+        *count, *interval_ms, *id, *seconds, *sessions, *stolen, *cls;
 } demo_args;
 
 int demo_device(const demo_args *a);
@@ -27,11 +27,14 @@ int demo_rate_send(const demo_args *a); /* tools/bench-mqtt */
 int demo_rate_recv(const demo_args *a);
 
 extern volatile sig_atomic_t demo_stop;
-extern volatile sig_atomic_t demo_steal;   /* SIGUSR1: a thief takes the memory of this process */
+/* SIGUSR1: a thief takes the memory of this process; of a control room without --stolen: emergency stop */
+extern volatile sig_atomic_t demo_steal;
 extern volatile sig_atomic_t demo_refresh; /* SIGUSR2: a new session, although there is one */
 
 uint64_t demo_us(void); /* monotonic microseconds: the same clock for all processes of a machine */
 long demo_long(const char *s, long otherwise);
+/* --class: of commands; M when it is not given */
+pqi_class demo_class(const demo_args *a);
 
 /* Opens device and node; NULL after printing why. */
 pqi_host_device *demo_open_device(const demo_args *a);

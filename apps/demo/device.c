@@ -12,6 +12,7 @@ typedef struct device {
     FILE *log, *commands;
     unsigned long n;
     long valve_pct, obeyed, last_cmd;
+    unsigned long stops, refused; /* emergency stops; set-points of a class that may not pass now */
 } device;
 
 static void readings(const device *d, char *out, size_t cap)
@@ -54,10 +55,29 @@ static void publish(device *d)
     }
 }
 
-/* {"cmd": N, "set": PERCENT} */
+static bool on_stop(const pqi_node_event *ev)
+{
+    static const char leaf[] = "/stop";
+    const size_t n = sizeof leaf - 1;
+    return ev->topic.len > n && memcmp(ev->topic.ptr + ev->topic.len - n, leaf, n) == 0;
+}
+
+/* {"cmd": N, "set": PERCENT}: of the class that --class says, or nothing happens; on .../stop: {"stop": N} */
 static void obey(device *d, const pqi_node_event *ev)
 {
     char text[DEMO_TEXT_MAX];
+    const pqi_class cls = on_stop(ev) ? PQI_CLASS_S : demo_class(d->args);
+    if ((ev->ev.classes & (1u << (unsigned)cls)) == 0) {
+        d->refused++;
+        return;
+    }
+    if (cls == PQI_CLASS_S) {
+        demo_log(d->commands, ev->ev.peer, ev->topic, ev->ev.plain);
+        d->valve_pct = 0;
+        d->stops++;
+        publish(d);
+        return;
+    }
     size_t n = ev->ev.plain.len < sizeof text - 1 ? ev->ev.plain.len : sizeof text - 1;
     memcpy(text, ev->ev.plain.ptr, n);
     text[n] = 0;
@@ -71,12 +91,26 @@ static void obey(device *d, const pqi_node_event *ev)
     }
 }
 
+static void stats_of(const device *d)
+{
+    char more[160];
+    (void)snprintf(more, sizeof more,
+        ", \"obeyed\": %ld, \"set\": %ld, \"stops\": %lu, \"refused\": %lu", d->obeyed,
+        d->valve_pct, d->stops, d->refused);
+    demo_stats(d->args, d->node, more);
+}
+
+static pqi_status subscribe(const device *d, const char *leaf)
+{
+    char topic[PQI_TOPIC_MAX];
+    demo_topic(topic, d->id, leaf);
+    return pqi_host_node_subscribe(d->node, topic, 1);
+}
+
 static int run(device *d)
 {
     const long interval = demo_long(d->args->interval_ms, 500);
-    char topic[PQI_TOPIC_MAX];
-    demo_topic(topic, d->id, "cmd");
-    if (pqi_host_node_subscribe(d->node, topic, 1) != PQI_OK) {
+    if (subscribe(d, "cmd") != PQI_OK || subscribe(d, "stop") != PQI_OK) {
         return 1;
     }
     uint64_t next = demo_us(), stats = next;
@@ -95,11 +129,11 @@ static int run(device *d)
             next = now + (uint64_t)interval * 1000u;
         }
         if (now >= stats) {
-            demo_stats(d->args, d->node, "");
+            stats_of(d);
             stats = now + 100000u;
         }
     }
-    demo_stats(d->args, d->node, "");
+    stats_of(d);
     return 0;
 }
 

@@ -31,6 +31,11 @@ long demo_long(const char *s, long otherwise)
     return s ? strtol(s, NULL, 10) : otherwise;
 }
 
+pqi_class demo_class(const demo_args *a)
+{
+    return a->cls && strcmp(a->cls, "H") == 0 ? PQI_CLASS_H : PQI_CLASS_M;
+}
+
 /* Rounds every few seconds, so that the demonstration has some to show. */
 static const pqi_session_limits quick = {.d_msgs = 8,
     .d_s = 3,
@@ -110,6 +115,30 @@ static void session_stats(FILE *f, const demo_args *a, pqi_host_node *n)
         i.messages, i.healing.messages, i.why);
 }
 
+/* What it knows of its fleet, and what gates refused by reason. */
+static void control_stats(FILE *f, const pqi_endpoint *e)
+{
+    static const char *const names[] = {"none", "fresh", "aged", "stale", "expired", "unknown"};
+    const pqi_ctl *c = &e->ctl;
+    const pqi_now now = pqi_host_now();
+    const unsigned fresh = (unsigned)pqi_ctl_fresh(c, &now, (pqi_cspan){NULL, 0});
+    const char *sep = "";
+    (void)fprintf(f,
+        ", \"control\": {\"fresh\": \"%s\", \"root\": %u, \"head_root\": %u, \"head\": %u, "
+        "\"policy\": %u, \"revocations\": %u, \"flags\": %u}, \"closed\": {",
+        fresh < sizeof names / sizeof names[0] ? names[fresh] : "?", c->manifest.root_version,
+        c->s.head.root_version, c->s.head.head_epoch, c->policy.seq, c->rev.seq,
+        pqi_ctl_flags(c, &now));
+    for (unsigned i = 1; i < PQI_REASON_COUNT_; i++) {
+        if (e->refused_by[i] != 0) {
+            (void)fprintf(f, "%s\"%s\": %llu", sep, pqi_reason_name((pqi_reason)i),
+                (unsigned long long)e->refused_by[i]);
+            sep = ", ";
+        }
+    }
+    (void)fputs("}", f);
+}
+
 void demo_stats(const demo_args *a, pqi_host_node *n, const char *more)
 {
     char tmp[512];
@@ -136,6 +165,7 @@ void demo_stats(const demo_args *a, pqi_host_node *n, const char *more)
         }
     }
     (void)fprintf(f, "}");
+    control_stats(f, e);
     session_stats(f, a, n);
     (void)fprintf(f, "}\n");
     if (fclose(f) == 0) {
@@ -154,7 +184,7 @@ static int parse(int argc, char **argv, demo_args *a)
         {"--port", &a->broker_port}, {"--kind", &a->kind}, {"--to", &a->to}, {"--stats", &a->stats},
         {"--log", &a->log}, {"--capture", &a->capture}, {"--out", &a->out}, {"--count", &a->count},
         {"--interval-ms", &a->interval_ms}, {"--id", &a->id}, {"--seconds", &a->seconds},
-        {"--sessions", &a->sessions}, {"--stolen", &a->stolen}};
+        {"--sessions", &a->sessions}, {"--stolen", &a->stolen}, {"--class", &a->cls}};
     for (int i = 2; i < argc; i += 2) {
         size_t r = 0;
         while (r < sizeof rows / sizeof rows[0] && strcmp(argv[i], rows[r].name) != 0) {

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *pqi_cli_program = "pqi";
+
 /* Words of a file may stand in a message: none of them steers the terminal. */
 void pqi_cli_plain(char *text)
 {
@@ -26,7 +28,7 @@ pqi_cli_exit pqi_cli_fail(pqi_cli_exit code, const char *advice, const char *wha
     va_end(ap);
     pqi_cli_plain(text);
     (void)fflush(stdout); /* keep the order when both go to one place */
-    (void)fprintf(stderr, "pqi: %s\n", text);
+    (void)fprintf(stderr, "%s: %s\n", pqi_cli_program, text);
     if (advice != NULL) {
         (void)fprintf(stderr, "  try: %s\n", advice);
     }

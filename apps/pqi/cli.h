@@ -18,6 +18,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Name in front of every error: "pqi", unless main() of another program sets it first. */
+extern const char *pqi_cli_program;
+
 /* Exit codes, as documented in pqi(1). */
 typedef enum pqi_cli_exit {
     PQI_CLI_GO = -1,    /* from pqi_cli_parse() only: go on */
@@ -46,8 +49,15 @@ typedef enum pqi_cli_kind {
     PQI_CLI_KIND_END = 0,
     PQI_CLI_KIND_FLAG,   /* into: bool */
     PQI_CLI_KIND_STRING, /* into: const char * */
-    PQI_CLI_KIND_UINT    /* into: uint64_t, checked against max */
+    PQI_CLI_KIND_UINT,   /* into: uint64_t, checked against max */
+    PQI_CLI_KIND_LIST    /* into: pqi_cli_list; may be given several times */
 } pqi_cli_kind;
+
+#define PQI_CLI_LIST_MAX 32u
+typedef struct pqi_cli_list {
+    const char *v[PQI_CLI_LIST_MAX]; /* in their order */
+    size_t n;
+} pqi_cli_list;
 
 typedef struct pqi_cli_option {
     const char *name; /* long name without the dashes */
@@ -61,12 +71,14 @@ typedef struct pqi_cli_option {
 /* clang-format off */
 #define PQI_CLI_FLAG(name, into, help)               {name, PQI_CLI_KIND_FLAG, into, NULL, help, 0}
 #define PQI_CLI_STRING(name, value, into, help)      {name, PQI_CLI_KIND_STRING, into, value, help, 0}
+#define PQI_CLI_LIST(name, value, into, help)        {name, PQI_CLI_KIND_LIST, into, value, help, 0}
 #define PQI_CLI_UINT(name, value, into, max, help)   {name, PQI_CLI_KIND_UINT, into, value, help, max}
 #define PQI_CLI_END                                  {NULL, PQI_CLI_KIND_END, NULL, NULL, NULL, 0}
 /* clang-format on */
 
 /* Reads the options out of argv and leaves the operands in argv[0..*argc-1], in their order.
- * `--x value`, `--x=value`, flags, `--` and --help are understood; options may follow operands.
+ * `--x value`, `--x=value`, flags, `--` and --help are understood, and -o for --out; options may follow
+ * operands.
  * `about`: one paragraph for --help. PQI_CLI_GO: go on; else return the value: --help was answered
  * or the error was printed. */
 pqi_cli_exit pqi_cli_parse(const pqi_cli_command *self, const pqi_cli_option *options,

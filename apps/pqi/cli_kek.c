@@ -42,11 +42,14 @@ static bool ask(const char *prompt, char *line)
     return ok && line[0] != 0;
 }
 
-static pqi_cli_exit from_tty(bool confirm, pqi_host_kek_source *out)
+static pqi_cli_exit from_tty(const char *what, bool confirm, pqi_host_kek_source *out)
 {
+    char prompt[160];
+    (void)snprintf(
+        prompt, sizeof prompt, "Passphrase of %.100s: ", what != NULL ? what : "the key store");
     char *line = pqi_cli_alloc(PASSPHRASE_MAX), *again = pqi_cli_alloc(PASSPHRASE_MAX);
     pqi_cli_exit rc = pqi_cli_require_selftest();
-    if (!isatty(STDIN_FILENO) || !ask("Passphrase of the key store: ", line)) {
+    if (!isatty(STDIN_FILENO) || !ask(prompt, line)) {
         rc = pqi_cli_fail(PQI_CLI_USAGE, KEK_ADVICE, "nothing says how the keys are encrypted");
     } else if (confirm && (!ask("The same again: ", again) || strcmp(line, again) != 0)) {
         rc = pqi_cli_fail(PQI_CLI_USAGE, NULL, "the two passphrases differ");
@@ -77,7 +80,7 @@ pqi_cli_exit pqi_cli_kek_read(const pqi_cli_kek_args *a, bool confirm, pqi_host_
             "--credential exclude each other");
     }
     if (n == 0) {
-        return from_tty(confirm, out);
+        return from_tty(a->what, confirm, out);
     }
     out->key_file = a->key_file;
     out->passphrase_file = a->passphrase_file;

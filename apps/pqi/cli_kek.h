@@ -10,6 +10,7 @@
 
 typedef struct pqi_cli_kek_args {
     const char *key_file, *passphrase_file, *credential;
+    const char *what; /* asked for on the terminal; NULL: the key store */
 } pqi_cli_kek_args;
 
 /* Rows for an option table. */

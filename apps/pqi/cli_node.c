@@ -5,52 +5,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <pqi/wipe.h>
 
-enum { HOST_MAX = 256, PASSWORD_MAX = 1024 };
-
-double pqi_cli_seconds(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-/* HOST, HOST:PORT, [IPV6]:PORT or /PATH. */
-static pqi_cli_exit split_broker(const char *s, char host[HOST_MAX], uint16_t *port)
-{
-    *port = 0;
-    const char *end = s + strlen(s), *colon = strrchr(s, ':');
-    if (s[0] == '[') {
-        const char *close = strchr(s, ']');
-        colon = close && close[1] == ':' ? close + 1 : NULL;
-        end = close ? close : end;
-        s++;
-    } else if (colon && s[0] != '/' && strchr(s, ':') == colon) {
-        end = colon;
-    } else {
-        colon = NULL; /* a bare IPv6 address, a path or a name */
-    }
-    if (colon) {
-        char *rest = NULL;
-        unsigned long v = strtoul(colon + 1, &rest, 10);
-        if (!rest || *rest != 0 || rest == colon + 1 || v == 0 || v > 65535) {
-            return pqi_cli_fail(PQI_CLI_USAGE, "give --broker HOST or HOST:PORT, port 1..65535",
-                "the broker's port is not a number: %s", colon + 1);
-        }
-        *port = (uint16_t)v;
-    }
-    size_t n = (size_t)(end - s);
-    if (n == 0 || n >= HOST_MAX) {
-        return pqi_cli_fail(PQI_CLI_USAGE, "give --broker HOST or HOST:PORT",
-            "the broker's name is empty or too long");
-    }
-    memcpy(host, s, n);
-    host[n] = 0;
-    return PQI_CLI_OK;
-}
+enum { HOST_MAX = PQI_CLI_HOST_MAX, PASSWORD_MAX = 1024 };
 
 static pqi_cli_exit open_device(const pqi_cli_node_args *a, pqi_host_device **out)
 {
@@ -91,7 +49,7 @@ static pqi_cli_exit open_node(const pqi_cli_node_args *a, const char *password,
         .cert_file = a->cert_file,
         .key_file = a->tls_key_file,
     };
-    pqi_cli_exit rc = split_broker(a->broker ? a->broker : "127.0.0.1", host, &mqtt.port);
+    pqi_cli_exit rc = pqi_cli_split_broker(a->broker ? a->broker : "127.0.0.1", host, &mqtt.port);
     if (rc != PQI_CLI_OK) {
         return rc;
     }

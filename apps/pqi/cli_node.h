@@ -4,6 +4,7 @@
 #define PQI_APPS_CLI_NODE_H
 
 #include "cli.h"
+#include "cli_broker.h"
 #include "cli_kek.h"
 #include "cli_profile.h"
 
@@ -50,8 +51,5 @@ typedef struct pqi_cli_node {
 pqi_cli_exit pqi_cli_node_open(
     const pqi_cli_node_args *a, const char *const *peers, size_t n_peers, pqi_cli_node *out);
 void pqi_cli_node_close(pqi_cli_node *n);
-
-/* Seconds since some moment, never going back. */
-double pqi_cli_seconds(void);
 
 #endif

@@ -149,8 +149,10 @@ pqi_cli_exit pqi_cmd_bench(const pqi_cli_command *self, int argc, char **argv)
         "Measures every operation: nanoseconds (median, least, 90th percentile of batches)\n"
         "and cycles. Core cycles need perf_event; else the time stamp counter is shown,\n"
         "labelled tsc, which runs at its own fixed rate.\n"
-        "GROUP is kem, sig, hash, aead, curve, v1, session, or fleet, which runs only when named:\n"
-        "an endpoint with many sessions at once.",
+        "GROUP is kem, sig, hash, aead, curve, v1, session; and two that run only when named:\n"
+        "fleet, an endpoint with many sessions at once, and control, what the control plane costs "
+        "a\n"
+        "device and its server.",
         &argc, argv);
     if (rc != PQI_CLI_GO) {
         return rc;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pqi ca: the table, and the commands of daily work: init, challenge, confirm, revoke. */
+ * pqi ca: the table, and the commands of daily work: challenge, confirm, revoke. */
 #include "cmd_ca.h"
 
 #include <inttypes.h>
@@ -13,7 +13,25 @@ pqi_cli_exit pqi_ca_kek(ca_common *c, const pqi_cli_command *self, bool confirm)
         return pqi_cli_usage(self, "--dir is missing");
     }
     c->cfg.dir = c->dir;
-    return pqi_cli_kek_read(&c->kek, confirm, &c->cfg.kek);
+    c->kek.what = c->dir;
+    pqi_cli_exit rc = pqi_cli_kek_read(&c->kek, confirm, &c->cfg.kek);
+    if (rc == PQI_CLI_OK && c->issuer != NULL) {
+        rc = pqi_cli_keydir_read(c->issuer, &c->kek, &c->issuer_dir, &c->cfg.issuer_kek);
+        c->cfg.issuer_dir = c->issuer_dir;
+        if (rc != PQI_CLI_OK) {
+            pqi_cli_kek_wipe(&c->cfg.kek);
+        }
+    }
+    return rc;
+}
+
+static void wipe(ca_common *c)
+{
+    pqi_cli_kek_wipe(&c->cfg.kek);
+    pqi_cli_kek_wipe(&c->cfg.issuer_kek);
+    free(c->issuer_dir);
+    c->issuer_dir = NULL;
+    c->cfg.issuer_dir = NULL;
 }
 
 pqi_cli_exit pqi_ca_ready(ca_common *c, const pqi_cli_command *self)
@@ -26,100 +44,20 @@ pqi_cli_exit pqi_ca_ready(ca_common *c, const pqi_cli_command *self)
     if (st == PQI_OK) {
         return PQI_CLI_OK;
     }
-    pqi_cli_kek_wipe(&c->cfg.kek);
+    wipe(c);
     return pqi_cli_why(st, pqi_host_ca_why());
 }
 
 void pqi_ca_done(ca_common *c)
 {
     pqi_host_ca_close(c->ca);
-    pqi_cli_kek_wipe(&c->cfg.kek);
+    wipe(c);
     c->ca = NULL;
 }
 
 bool pqi_ca_to_file(const ca_common *c)
 {
     return c->out != NULL && strcmp(c->out, "-") != 0;
-}
-
-static pqi_cli_exit init(const pqi_cli_command *self, int argc, char **argv)
-{
-    ca_common c = {0};
-    pqi_host_ca_init_opts o;
-    pqi_cli_kek_args root = {0};
-    pqi_cli_profile_args profile = {0};
-    const pqi_profile *row = NULL;
-    uint64_t min_level = 0;
-    bool unstandard = false, forbid_pre = false;
-    memset(&o, 0, sizeof o);
-    const pqi_cli_option options[] = {
-        CA_OPTIONS(c),
-        PQI_CLI_STRING("root-dir", "ROOT", &o.root_dir, "new directory for the root key"),
-        PQI_CLI_STRING("root-key-file", "FILE", &root.key_file, "encrypts the root key instead"),
-        PQI_CLI_STRING(
-            "root-passphrase-file", "FILE", &root.passphrase_file, "encrypts the root key instead"),
-        PQI_CLI_STRING("fleet", "NAME", &o.fleet, "a name for people"),
-        PQI_CLI_PROFILE_OPTIONS(profile),
-        PQI_CLI_UINT("min-level", "N", &min_level, 5, "lowest NIST level that is certified"),
-        PQI_CLI_FLAG("allow-not-standardised", &unstandard,
-            "certify algorithms that are not standardised, such as SABER"),
-        PQI_CLI_FLAG("forbid-pre-standard", &forbid_pre,
-            "certify none without a final standard, such as Falcon"),
-        PQI_CLI_END,
-    };
-    pqi_cli_exit rc = pqi_cli_parse(self, options,
-        "Makes a CA: the root key in ROOT (keep it offline afterwards), the issuer key and the\n"
-        "registry in DIR. Prints the root hash that every device pins: compare it by eye.\n"
-        "The algorithms of both keys and what the CA certifies are final.\n\n"
-        "Example: pqi ca init --dir ca --root-dir /mnt/usb/root --fleet plant-7 --key-file ca.key",
-        &argc, argv);
-    if (rc != PQI_CLI_GO) {
-        return rc;
-    }
-    if (argc != 0 || o.root_dir == NULL || o.fleet == NULL) {
-        return pqi_cli_usage(self, "--root-dir and --fleet are needed, and no operand");
-    }
-    rc = pqi_cli_profile_read(self, &profile, &row);
-    if (rc != PQI_CLI_OK) {
-        return rc;
-    }
-    if (row->id == PQI_PROFILE_SABER_DILITHIUM && !unstandard) {
-        return pqi_cli_usage(self,
-            "saber-dilithium is not standardised: it needs --allow-not-standardised beside it");
-    }
-    if (unstandard && forbid_pre) {
-        return pqi_cli_usage(
-            self, "--allow-not-standardised and --forbid-pre-standard exclude each other");
-    }
-    o.root_alg = row->root_sig_id;
-    o.issuer_alg = row->sig_id;
-    o.min_level = (uint8_t)min_level;
-    o.allow_unstandard = unstandard;
-    o.forbid_pre = forbid_pre;
-    rc = pqi_ca_kek(&c, self, true);
-    if (rc != PQI_CLI_OK) {
-        return rc;
-    }
-    bool own = root.key_file != NULL || root.passphrase_file != NULL;
-    rc = own ? pqi_cli_kek_read(&root, true, &o.root_kek) : PQI_CLI_OK;
-    if (!own) {
-        o.root_kek = c.cfg.kek;
-    }
-    uint8_t hash[32];
-    if (rc == PQI_CLI_OK) {
-        pqi_status st = pqi_host_ca_init(&c.cfg, &o, hash);
-        rc = st == PQI_OK ? PQI_CLI_OK : pqi_cli_why(st, pqi_host_ca_why());
-    }
-    if (own) {
-        pqi_cli_kek_wipe(&o.root_kek);
-    }
-    pqi_cli_kek_wipe(&c.cfg.kek);
-    if (rc == PQI_CLI_OK) {
-        char hex[65];
-        pqi_cli_hex_encode(hex, hash, sizeof hash);
-        printf("%s\n", hex);
-    }
-    return rc;
 }
 
 static pqi_cli_exit challenge(const pqi_cli_command *self, int argc, char **argv)
@@ -201,16 +139,32 @@ static pqi_cli_exit confirm(const pqi_cli_command *self, int argc, char **argv)
     return rc;
 }
 
+pqi_cli_exit pqi_ca_sign_log(ca_common *c, uint32_t from, pqi_span room, size_t *len)
+{
+    pqi_cli_role_set set;
+    int quorum = 0;
+    pqi_cli_exit rc = pqi_cli_roles_open(&c->sign, &c->kek, PQI_ROLE_NONE, &set);
+    if (rc != PQI_CLI_OK) {
+        return rc;
+    }
+    pqi_status st = pqi_host_ca_revocations_signed(c->ca, from, set.v, set.n, room, len, &quorum);
+    pqi_cli_roles_close(&set);
+    if (st == PQI_ERR_POLICY) {
+        return pqi_cli_fail(
+            PQI_CLI_FAILED, "--sign KEYDIR names the revoker's directory", "%s", pqi_host_ca_why());
+    }
+    return st == PQI_OK ? PQI_CLI_OK : pqi_cli_refused(st, pqi_host_ca_why());
+}
+
 static pqi_cli_exit write_log(ca_common *c)
 {
-    uint8_t *mem = pqi_cli_alloc(PQI_REVOCATIONS_MAX);
-    pqi_span room = {mem, PQI_REVOCATIONS_MAX};
+    pqi_span room = {pqi_cli_alloc(PQI_REVOCATIONS_MAX), PQI_REVOCATIONS_MAX};
     size_t len = 0;
-    pqi_status st = pqi_host_ca_revocations(c->ca, room, &len);
-    pqi_cspan data = {mem, len};
-    pqi_cli_exit rc =
-        st == PQI_OK ? pqi_cli_write_file(c->out, data) : pqi_cli_why(st, pqi_host_ca_why());
-    free(mem);
+    pqi_cli_exit rc = pqi_ca_sign_log(c, 0, room, &len);
+    if (rc == PQI_CLI_OK) {
+        rc = pqi_cli_write_file(c->out, (pqi_cspan){room.ptr, len});
+    }
+    free(room.ptr);
     return rc;
 }
 
@@ -259,11 +213,15 @@ static pqi_cli_exit revoke(const pqi_cli_command *self, int argc, char **argv)
         PQI_CLI_UINT("reason", "N", &reason, 255, "a number for your records"),
         PQI_CLI_FLAG("yes", &c.yes, "do not ask"),
         PQI_CLI_STRING("out", "FILE", &c.out, "write the whole log, ready to publish"),
+        PQI_CLI_LIST("sign", "KEYDIR", &c.sign,
+            "with --out: the revoker's directory, where the root has one"),
+        CA_ISSUER(c),
         PQI_CLI_END,
     };
     pqi_cli_exit rc = pqi_cli_parse(self, options,
         "Revokes devices for ever, or their keys up to an epoch: all of them or none. The log of\n"
-        "revocations only grows. Publish the whole log retained on pq/4/v.\n\n"
+        "revocations only grows. Publish the whole log retained on pq/4/v; pqi revoke\n"
+        "does all of that at once.\n\n"
         "Example: pqi ca revoke --dir ca --key-file ca.key --yes --out fleet.rev pump-1",
         &argc, argv);
     if (rc != PQI_CLI_GO) {
@@ -287,18 +245,25 @@ static pqi_cli_exit revoke(const pqi_cli_command *self, int argc, char **argv)
 
 /* clang-format off */
 const pqi_cli_command pqi_ca_commands[] = {
-    {"init", NULL, init, "--dir DIR --root-dir ROOT --fleet NAME [--profile NAME] [--level N]",
-        "make a CA and its offline root", NULL, "pqi ca init"},
+    {"init", NULL, pqi_cmd_ca_init,
+        "--dir DIR --fleet NAME (--root-dir ROOT | --manifest FILE --issuer KEYDIR | --control)",
+        "make a CA, with a root or under one", NULL, "pqi ca init"},
     {"allow", NULL, pqi_cmd_ca_allow, "--dir DIR (--factory FILE --scope S... | --csv FILE)",
         "put devices on the allow-list", NULL, "pqi ca allow"},
     {"challenge", NULL, challenge, "--dir DIR --id ID [--out FILE]",
         "make a challenge for a join", NULL, "pqi ca challenge"},
-    {"issue", NULL, pqi_cmd_ca_issue, "--dir DIR [--out FILE | --out-dir DIR] REQUEST...",
+    {"issue", NULL, pqi_cmd_ca_issue, "--dir DIR (--out FILE | --out-dir DIR) REQUEST... | --all FROM TO",
         "check join requests and issue certificates", NULL, "pqi ca issue"},
     {"confirm", NULL, confirm, "--dir DIR CONFIRMATION...",
         "take confirmations of devices", NULL, "pqi ca confirm"},
     {"revoke", NULL, revoke, "--dir DIR [--epoch N] [--yes] ID...",
         "revoke devices or their old keys", NULL, "pqi ca revoke"},
+    {"renew", NULL, pqi_cmd_ca_renew, "--dir DIR [--days N | --new] OUT_DIR",
+        "make challenges for certificates that end soon", NULL, "pqi ca renew"},
+    {"roster", NULL, pqi_cmd_ca_roster, "--dir DIR [--leaves FILE] (--out FILE | --publish STORE)",
+        "sign which certificates are in force", NULL, "pqi ca roster"},
+    {"root", NULL, pqi_cmd_ca_root, "--dir DIR [--issuer KEYDIR] [--yes] MANIFEST",
+        "install the next root manifest", NULL, "pqi ca root"},
     {"list", NULL, pqi_cmd_ca_list, "--dir DIR [--json]",
         "list devices", NULL, "pqi ca list"},
     {"show", NULL, pqi_cmd_ca_show, "--dir DIR [--json] [ID]",

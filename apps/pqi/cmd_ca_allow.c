@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * pqi ca allow: one device, or a CSV file of them in one transaction. */
-#include "cmd_ca.h"
+#include "ca_item.h"
 
 #include "algs.h"
 
@@ -8,21 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CSV_MAX (16u * 1024u * 1024u)
-
 typedef struct entry_args {
     const char *factory, *fingerprint, *roles, *scopes, *csv, *trust, *id;
     uint64_t gwset;
     bool replace;
 } entry_args;
-
-/* An entry with the memory of its scopes. */
-typedef struct item {
-    pqi_host_ca_entry e;
-    pqi_scope scopes[PQI_SCOPES_MAX];
-    char id[PQI_ID_MAX + 1]; /* of the factory record, where none was given */
-    unsigned line;
-} item;
 
 static pqi_status open_factory(pqi_cspan in, pqi_factory *f)
 {
@@ -43,7 +33,7 @@ static void take_key(const pqi_factory *f, pqi_host_ca_entry *e)
 
 /* The record must be of the id that was given: a mixed-up file is the likeliest mistake of all. Where
  * none was given, it is the record's. */
-static pqi_cli_exit take_factory(const char *path, item *it)
+pqi_cli_exit pqi_ca_item_factory(pqi_ca_item *it, const char *path)
 {
     pqi_span in = {NULL, 0};
     pqi_factory f;
@@ -71,13 +61,13 @@ static pqi_cli_exit take_factory(const char *path, item *it)
     return rc;
 }
 
-static bool take_fingerprint(const char *hex, item *it)
+bool pqi_ca_item_fingerprint(pqi_ca_item *it, const char *hex)
 {
     pqi_span room = {it->e.factory_fp, sizeof it->e.factory_fp};
     return pqi_cli_hex_decode(hex, &room) && room.len == sizeof it->e.factory_fp;
 }
 
-static pqi_cli_exit take_words(item *it, const char *roles, char *scopes)
+pqi_cli_exit pqi_ca_item_words(pqi_ca_item *it, const char *roles, char *scopes)
 {
     if (!pqi_cli_parse_roles(roles, &it->e.roles)) {
         return pqi_cli_fail(PQI_CLI_USAGE,
@@ -93,181 +83,27 @@ static pqi_cli_exit take_words(item *it, const char *roles, char *scopes)
     return PQI_CLI_OK;
 }
 
-/* ---- CSV ---------------------------------------------------------------------------------------- */
-
-static char *field(char **at)
-{
-    char *start = *at;
-    char *end = strchr(start, ',');
-    *at = end != NULL ? end + 1 : NULL;
-    if (end != NULL) {
-        *end = '\0';
-    }
-    while (*start == ' ') {
-        start++;
-    }
-    for (char *p = start + strlen(start); p > start && p[-1] == ' '; p--) {
-        p[-1] = '\0';
-    }
-    return start;
-}
-
-static pqi_cli_exit csv_line(char *line, unsigned number, item *it)
-{
-    char *f[4] = {NULL, NULL, NULL, NULL};
-    size_t n = 0;
-    for (char *at = line; at != NULL && n < 4; n++) {
-        f[n] = field(&at);
-        if (n == 3 && at != NULL) {
-            n = 4; /* a fifth field */
-        }
-    }
-    it->line = number;
-    if (n != 4) {
-        return pqi_cli_fail(PQI_CLI_FAILED, "id,factory_file_or_fingerprint,roles,scopes",
-            "line %u does not have four fields", number);
-    }
-    it->e.id = pqi_cli_span(f[0]);
-    pqi_cli_exit rc = PQI_CLI_OK;
-    if (!take_fingerprint(f[1], it)) {
-        rc = take_factory(f[1], it);
-    }
-    if (rc == PQI_CLI_OK) {
-        rc = take_words(it, f[2], f[3]);
-    }
-    if (rc != PQI_CLI_OK) {
-        (void)fprintf(stderr, "  in line %u\n", number);
-        return PQI_CLI_FAILED;
-    }
-    return PQI_CLI_OK;
-}
-
-static pqi_cli_exit csv_parse(char *text, item *items, size_t *n, size_t total)
-{
-    char *save = NULL;
-    unsigned number = 0;
-    *n = 0;
-    for (char *line = strtok_r(text, "\n", &save); line != NULL;
-         line = strtok_r(NULL, "\n", &save)) {
-        number++;
-        line[strcspn(line, "\r")] = '\0';
-        if (line[0] == '\0' || line[0] == '#' || (number == 1 && strncmp(line, "id,", 3) == 0)) {
-            continue;
-        }
-        pqi_cli_exit rc = csv_line(line, number, &items[*n]);
-        if (rc != PQI_CLI_OK) {
-            return rc;
-        }
-        *n += 1;
-        pqi_cli_progress("reading", *n, total);
-    }
-    return PQI_CLI_OK;
-}
-
-static size_t count_lines(const char *text)
-{
-    size_t n = 1;
-    for (; *text != '\0'; text++) {
-        n += *text == '\n';
-    }
-    return n;
-}
-
-static pqi_cli_exit import_items(ca_common *c, const item *items, size_t n)
-{
-    size_t counts[3], failed = 0;
-    pqi_host_ca_entry *e = pqi_cli_alloc((n > 0 ? n : 1) * sizeof *e);
-    for (size_t i = 0; i < n; i++) {
-        e[i] = items[i].e;
-    }
-    pqi_status st = pqi_host_ca_allow_many(c->ca, e, n, counts, &failed);
-    free(e);
-    if (st != PQI_OK) {
-        pqi_cli_exit rc = pqi_cli_refused(st, pqi_host_ca_why());
-        if (failed < n) {
-            (void)fprintf(stderr, "  in line %u; nothing was imported\n", items[failed].line);
-        }
-        return rc == PQI_CLI_USAGE ? PQI_CLI_FAILED : rc;
-    }
-    printf("added %zu, changed %zu, unchanged %zu\n", counts[PQI_HOST_CA_ADDED],
-        counts[PQI_HOST_CA_CHANGED], counts[PQI_HOST_CA_SAME]);
-    return PQI_CLI_OK;
-}
-
-static pqi_cli_exit import_csv(ca_common *c, const entry_args *a)
-{
-    pqi_span in = {NULL, 0};
-    pqi_cli_exit rc = pqi_cli_read_file(a->csv, CSV_MAX, &in);
-    if (rc != PQI_CLI_OK) {
-        return rc;
-    }
-    char *text = (char *)in.ptr;
-    if (memchr(text, 0, in.len) != NULL) { /* the rest would be left out without a word */
-        free(in.ptr);
-        return pqi_cli_fail(
-            PQI_CLI_FAILED, "save it as UTF-8", "%s is not a text file: it has NUL bytes", a->csv);
-    }
-    size_t total = count_lines(text), n = 0;
-    item *items = pqi_cli_alloc(total * sizeof *items);
-    for (size_t i = 0; i < total; i++) {
-        items[i].e.replace_factory = a->replace;
-        items[i].e.gwset = (uint32_t)a->gwset;
-    }
-    rc = csv_parse(text, items, &n, total);
-    if (rc == PQI_CLI_OK) {
-        rc = import_items(c, items, n);
-    }
-    free(items);
-    free(in.ptr);
-    return rc;
-}
-
 /* ---- one device --------------------------------------------------------------------------------- */
-
-static pqi_cli_exit parse_trust(const char *text, uint32_t *bits)
-{
-    static const struct {
-        const char *name;
-        uint32_t bit;
-    } names[] = {{"no-rollback", PQI_ASSURE_NO_ROLLBACK},
-        {"non-exportable", PQI_ASSURE_NON_EXPORTABLE}, {"hw-rng", PQI_ASSURE_HW_RNG},
-        {"attested-boot", PQI_ASSURE_ATTESTED_BOOT}};
-    *bits = 0;
-    while (text != NULL && *text != '\0') {
-        size_t n = strcspn(text, "+"), i = 0;
-        while (i < 4 && (strlen(names[i].name) != n || strncmp(names[i].name, text, n) != 0)) {
-            i++;
-        }
-        if (i == 4) {
-            return pqi_cli_fail(PQI_CLI_USAGE,
-                "no-rollback, non-exportable, hw-rng, attested-boot, joined by +",
-                "unknown assurance in \"%.60s\"", text);
-        }
-        *bits |= names[i].bit;
-        text += n + (text[n] == '+');
-    }
-    return PQI_CLI_OK;
-}
 
 static pqi_cli_exit allow_one(ca_common *c, const entry_args *a)
 {
     static const char *const words[] = {"unchanged", "added", "changed"};
-    item *it = pqi_cli_alloc(sizeof *it);
+    pqi_ca_item *it = pqi_cli_alloc(sizeof *it);
     size_t n = strlen(a->scopes) + 1;
     char *scopes = pqi_cli_alloc(n);
     memcpy(scopes, a->scopes, n);
     it->e.id = pqi_cli_span(a->id != NULL ? a->id : "");
     it->e.gwset = (uint32_t)a->gwset;
     it->e.replace_factory = a->replace;
-    pqi_cli_exit rc = parse_trust(a->trust, &it->e.assurance);
+    pqi_cli_exit rc = pqi_ca_parse_assurance(a->trust, &it->e.assurance);
     if (rc == PQI_CLI_OK && a->factory != NULL) {
-        rc = take_factory(a->factory, it);
-    } else if (rc == PQI_CLI_OK && !take_fingerprint(a->fingerprint, it)) {
+        rc = pqi_ca_item_factory(it, a->factory);
+    } else if (rc == PQI_CLI_OK && !pqi_ca_item_fingerprint(it, a->fingerprint)) {
         rc = pqi_cli_fail(
             PQI_CLI_USAGE, "pqi inspect FACTORY shows it", "a fingerprint has 64 hex digits");
     }
     if (rc == PQI_CLI_OK) {
-        rc = take_words(it, a->roles, scopes);
+        rc = pqi_ca_item_words(it, a->roles, scopes);
     }
     if (rc == PQI_CLI_OK) {
         pqi_host_ca_change change = PQI_HOST_CA_SAME;
@@ -354,12 +190,14 @@ static pqi_cli_exit allow(const pqi_cli_command *self, int argc, char **argv)
         PQI_CLI_UINT("gwset", "N", &a.gwset, UINT32_MAX, "gateway set, 0: none"),
         PQI_CLI_STRING("assurance", "LIST", &a.trust, "believe these claims of the device"),
         PQI_CLI_FLAG("replace-factory", &a.replace, "the device got new hardware"),
-        PQI_CLI_STRING("csv", "FILE", &a.csv, "import lines of id,factory,roles,scopes"),
+        PQI_CLI_STRING("csv", "FILE", &a.csv, "import lines of " PQI_CA_CSV_HEADER),
         PQI_CLI_END,
     };
     pqi_cli_exit rc = pqi_cli_parse(self, options,
         "Puts a device on the allow-list, or changes its entry; both are audited. A change takes\n"
-        "effect with the next certificate. A CSV file is imported whole or not at all.\n\n"
+        "effect with the next certificate. A CSV file is imported whole or not at all; its first "
+        "line\n"
+        "may name its columns, of which gwset and assurance may be missing.\n\n"
         "Example: pqi ca allow --dir ca --key-file ca.key --factory pump-1.factory \\\n"
         "           --scope plant/pump-1:pub:L --scope plant/pump-1/cmd:sub:M",
         &argc, argv);
@@ -373,7 +211,8 @@ static pqi_cli_exit allow(const pqi_cli_command *self, int argc, char **argv)
     if (rc != PQI_CLI_OK) {
         return rc;
     }
-    rc = a.csv != NULL ? import_csv(&c, &a) : allow_one(&c, &a);
+    rc = a.csv != NULL ? pqi_ca_import_csv(&c, a.csv, a.replace, (uint32_t)a.gwset)
+                       : allow_one(&c, &a);
     pqi_ca_done(&c);
     return rc;
 }

@@ -2,10 +2,13 @@
  * pqi ca issue, and the care of a CA: backup, recover. */
 #include "cmd_ca.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static pqi_cli_exit issue_one(
     ca_common *c, const char *path, uint32_t days, const char *out_dir, bool quiet)
@@ -52,8 +55,9 @@ static pqi_cli_exit issue_all(
 {
     pqi_cli_exit rc = PQI_CLI_OK;
     size_t bad = 0, total = (size_t)argc;
+    const bool quiet = pqi_cli_has_progress(total);
     for (size_t i = 0; i < total; i++) {
-        pqi_cli_exit one = issue_one(c, argv[i], days, out_dir, false);
+        pqi_cli_exit one = issue_one(c, argv[i], days, out_dir, quiet);
         bad += one != PQI_CLI_OK;
         rc = rc == PQI_CLI_OK ? one : rc;
         pqi_cli_progress("issuing", i + 1, total);
@@ -64,16 +68,85 @@ static pqi_cli_exit issue_all(
     return rc;
 }
 
+static int by_name(const void *a, const void *b)
+{
+    char *const *x = a, *const *y = b;
+    return strcmp(*x, *y);
+}
+
+/* "DIR/NAME" of every regular file, sorted; names with a dot in front are left out. */
+static pqi_cli_exit list_dir(const char *dir, char ***out, int *n)
+{
+    size_t room = 64;
+    struct dirent *e = NULL;
+    DIR *d = opendir(dir);
+    *n = 0;
+    *out = NULL;
+    if (d == NULL) {
+        return pqi_cli_fail(PQI_CLI_ENV, "check the name and that you may read it",
+            "cannot open the directory %s: %s", dir, strerror(errno));
+    }
+    char **names = pqi_cli_alloc(room * sizeof *names);
+    while ((e = readdir(d)) != NULL) {
+        struct stat sb;
+        size_t len = strlen(dir) + strlen(e->d_name) + 2;
+        char *path = pqi_cli_alloc(len);
+        (void)snprintf(path, len, "%s/%s", dir, e->d_name);
+        if (e->d_name[0] == '.' || stat(path, &sb) != 0 || !S_ISREG(sb.st_mode)) {
+            free(path);
+            continue;
+        }
+        if ((size_t)*n == room) {
+            char **grown = pqi_cli_alloc(2 * room * sizeof *grown);
+            memcpy(grown, names, room * sizeof *names);
+            free(names);
+            names = grown;
+            room *= 2;
+        }
+        names[(*n)++] = path;
+    }
+    (void)closedir(d);
+    qsort(names, (size_t)*n, sizeof *names, by_name);
+    *out = names;
+    return PQI_CLI_OK;
+}
+
+/* Each request of a directory; the grants of those that are refused are missing, and all are tried. */
+static pqi_cli_exit issue_dir(ca_common *c, uint32_t days, const char *from, const char *to)
+{
+    char **names = NULL;
+    int n = 0;
+    struct stat sb;
+    if (stat(to, &sb) != 0 || !S_ISDIR(sb.st_mode)) {
+        return pqi_cli_fail(PQI_CLI_ENV, "make it first", "%s is not a directory", to);
+    }
+    pqi_cli_exit rc = list_dir(from, &names, &n);
+    if (rc == PQI_CLI_OK && n == 0) {
+        rc = pqi_cli_fail(PQI_CLI_FAILED, NULL, "there is no request in %s", from);
+    } else if (rc == PQI_CLI_OK) {
+        rc = issue_all(c, days, to, n, names);
+    }
+    for (int i = 0; i < n; i++) {
+        free(names[i]);
+    }
+    free(names);
+    return rc;
+}
+
 pqi_cli_exit pqi_cmd_ca_issue(const pqi_cli_command *self, int argc, char **argv)
 {
     ca_common c = {0};
     uint64_t days = PQI_HOST_CA_DAYS;
     const char *out_dir = NULL;
+    bool all = false;
     const pqi_cli_option options[] = {
         CA_OPTIONS(c),
+        CA_ISSUER(c),
         PQI_CLI_UINT("days", "N", &days, 36500, "validity (default 365), 0: without end"),
         CA_OUT(c, "the grant"),
         PQI_CLI_STRING("out-dir", "DIR", &out_dir, "for several requests: DIR/ID.grant each"),
+        PQI_CLI_FLAG(
+            "all", &all, "every request in the directory FROM, grants to the directory TO"),
         PQI_CLI_END,
     };
     pqi_cli_exit rc = pqi_cli_parse(self, options,
@@ -85,14 +158,18 @@ pqi_cli_exit pqi_cmd_ca_issue(const pqi_cli_command *self, int argc, char **argv
     if (rc != PQI_CLI_GO) {
         return rc;
     }
-    if (argc < 1 || (argc > 1 && out_dir == NULL) || (c.out != NULL && out_dir != NULL)) {
+    if (all && (argc != 2 || c.out != NULL || out_dir != NULL)) {
+        return pqi_cli_usage(self, "--all takes two operands: the directories FROM and TO");
+    }
+    if (argc < 1 || (argc > 1 && out_dir == NULL && !all) || (c.out != NULL && out_dir != NULL)) {
         return pqi_cli_usage(self, "issue takes one request and --out, or several and --out-dir");
     }
     rc = pqi_ca_ready(&c, self);
     if (rc != PQI_CLI_OK) {
         return rc;
     }
-    rc = issue_all(&c, (uint32_t)days, out_dir, argc, argv);
+    rc = all ? issue_dir(&c, (uint32_t)days, argv[0], argv[1])
+             : issue_all(&c, (uint32_t)days, out_dir, argc, argv);
     pqi_ca_done(&c);
     return rc;
 }

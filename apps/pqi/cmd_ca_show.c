@@ -104,14 +104,15 @@ static pqi_cli_exit show_ca(ca_common *c)
     int strong = (i.provider_caps & PQI_CAP_NO_ROLLBACK) != 0;
     if (c->json) {
         return pqi_cli_print_json(json_pack(
-            "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:b, s:s, s:s, s:s}",
+            "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:b, s:s, s:s, s:s,"
+            " s:I, s:s}",
             "fleet", i.fleet, "fleet_id", fleet, "root_hash", hash, "root_version",
             (json_int_t)i.root_version, "generation", (json_int_t)i.generation, "revocation_seq",
             (json_int_t)i.rev_seq, "devices", (json_int_t)i.devices, "revoked_devices",
             (json_int_t)i.revoked_devices, "certificates", (json_int_t)i.certs, "pending",
             (json_int_t)i.pending, "active", (json_int_t)i.active, "provider", i.provider,
             "rollback_resistant", strong, "root_key", root, "issuer_key", issuer, "certifies",
-            policy));
+            policy, "roster_seq", (json_int_t)i.roster_seq, "issuer_dir", i.issuer_dir));
     }
     printf("fleet:        %s (%s)\nroot hash:    %s (version %" PRIu32 ")\n", i.fleet, fleet, hash,
         i.root_version);
@@ -119,7 +120,12 @@ static pqi_cli_exit show_ca(ca_common *c)
     printf("devices:      %" PRIu64 ", %" PRIu64 " revoked\n", i.devices, i.revoked_devices);
     printf("certificates: %" PRIu64 ", %" PRIu64 " active, %" PRIu64 " pending\n", i.certs,
         i.active, i.pending);
-    printf("revocations:  log of %" PRIu64 "\n", i.rev_seq);
+    printf("revocations:  log of %" PRIu64 "%s\n", i.rev_seq,
+        i.needs_revoker ? ", signed by a revoker" : "");
+    printf("roster:       number %" PRIu32 "\n", i.roster_seq);
+    if (i.issuer_dir[0] != '\0') {
+        printf("issuer in:    %s\n", i.issuer_dir);
+    }
     printf("generation:   %" PRIu64 "\nprovider:     %s%s\n", i.generation, i.provider,
         strong ? "" : " (counters as strong as its disk)");
     return PQI_CLI_OK;
@@ -272,6 +278,7 @@ static void append(text_buffer *b, const char *s)
 static int csv_line(void *ctx, const pqi_host_ca_device *d)
 {
     char hex[65], roles[PQI_CLI_ROLES_LEN], scope[PQI_CLI_SCOPE_LEN];
+    char trust[PQI_CA_ASSURANCE_LEN], number[24];
     if (d->revoked) {
         return 0;
     }
@@ -287,6 +294,10 @@ static int csv_line(void *ctx, const pqi_host_ca_device *d)
         append(ctx, i == 0 ? "," : ";");
         append(ctx, scope);
     }
+    (void)snprintf(number, sizeof number, ",%" PRIu32 ",", d->gwset);
+    append(ctx, number);
+    pqi_ca_assurance(trust, d->assurance);
+    append(ctx, trust);
     append(ctx, "\n");
     return 0;
 }
@@ -294,7 +305,7 @@ static int csv_line(void *ctx, const pqi_host_ca_device *d)
 static pqi_cli_exit export_csv(ca_common *c)
 {
     text_buffer b = {NULL, 0, 0};
-    append(&b, "id,factory,roles,scopes\n");
+    append(&b, PQI_CA_CSV_HEADER "\n");
     pqi_status st = pqi_host_ca_each_device(c->ca, csv_line, &b);
     pqi_cli_exit rc = PQI_CLI_OK;
     if (st != PQI_OK) {
@@ -350,24 +361,24 @@ static pqi_cli_exit export_cert(ca_common *c, const char *id, uint32_t epoch)
     return rc;
 }
 
-static pqi_cli_exit export_object(
-    ca_common *c, pqi_status (*get)(pqi_host_ca *, pqi_span, size_t *), size_t max)
-{
-    pqi_span room = {pqi_cli_alloc(max), max};
-    size_t len = 0;
-    pqi_status st = get(c->ca, room, &len);
-    pqi_cspan data = {room.ptr, len};
-    pqi_cli_exit rc =
-        st == PQI_OK ? pqi_cli_write_file(c->out, data) : pqi_cli_why(st, pqi_host_ca_why());
-    free(room.ptr);
-    return rc;
-}
-
 static pqi_cli_exit export_log(ca_common *c, uint32_t from)
 {
     pqi_span room = {pqi_cli_alloc(PQI_REVOCATIONS_MAX), PQI_REVOCATIONS_MAX};
     size_t len = 0;
-    pqi_status st = pqi_host_ca_revocations_from(c->ca, from, room, &len);
+    pqi_cli_exit rc = pqi_ca_sign_log(c, from, room, &len);
+    if (rc == PQI_CLI_OK) {
+        rc = pqi_cli_write_file(c->out, (pqi_cspan){room.ptr, len});
+    }
+    free(room.ptr);
+    return rc;
+}
+
+static pqi_cli_exit export_manifest(ca_common *c, uint32_t version)
+{
+    pqi_span room = {pqi_cli_alloc(PQI_MANIFEST_MAX), PQI_MANIFEST_MAX};
+    size_t len = 0;
+    pqi_status st = version == 0 ? pqi_host_ca_manifest(c->ca, room, &len)
+                                 : pqi_host_ca_manifest_of(c->ca, version, room, &len);
     pqi_cspan data = {room.ptr, len};
     pqi_cli_exit rc =
         st == PQI_OK ? pqi_cli_write_file(c->out, data) : pqi_cli_refused(st, pqi_host_ca_why());
@@ -376,7 +387,7 @@ static pqi_cli_exit export_log(ca_common *c, uint32_t from)
 }
 
 typedef struct export_opts {
-    uint64_t epoch, from;
+    uint64_t epoch, from, version;
 } export_opts;
 
 static pqi_cli_exit export_what(
@@ -384,7 +395,7 @@ static pqi_cli_exit export_what(
 {
     const char *what = argv[0];
     if (strcmp(what, "manifest") == 0 && argc == 1) {
-        return export_object(c, pqi_host_ca_manifest, PQI_MANIFEST_MAX);
+        return export_manifest(c, (uint32_t)o->version);
     }
     if (strcmp(what, "revocations") == 0 && argc == 1) {
         return export_log(c, (uint32_t)o->from);
@@ -401,7 +412,7 @@ static pqi_cli_exit export_what(
 pqi_cli_exit pqi_cmd_ca_export(const pqi_cli_command *self, int argc, char **argv)
 {
     ca_common c = {0};
-    export_opts o = {0, 0};
+    export_opts o = {0, 0, 0};
     const pqi_cli_option options[] = {
         CA_OPTIONS(c),
         CA_OUT(c, "where to"),
@@ -409,6 +420,11 @@ pqi_cli_exit pqi_cmd_ca_export(const pqi_cli_command *self, int argc, char **arg
             "epoch", "N", &o.epoch, UINT32_MAX, "for cert: this epoch, not the active one"),
         PQI_CLI_UINT("from", "N", &o.from, PQI_REV_LOG_MAX,
             "for revocations: only what was added after entry N"),
+        PQI_CLI_UINT("version", "N", &o.version, UINT32_MAX,
+            "for manifest: this root version, not the one in force"),
+        PQI_CLI_LIST("sign", "KEYDIR", &c.sign,
+            "for revocations: the revoker's directory, where the root has one"),
+        CA_ISSUER(c),
         PQI_CLI_END,
     };
     pqi_cli_exit rc = pqi_cli_parse(self, options,

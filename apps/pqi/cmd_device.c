@@ -236,6 +236,39 @@ static pqi_cli_exit install(const pqi_cli_command *self, int argc, char **argv)
     return rc;
 }
 
+static pqi_cli_exit root(const pqi_cli_command *self, int argc, char **argv)
+{
+    common c = {0};
+    const pqi_cli_option options[] = {COMMON_OPTIONS(c), PQI_CLI_END};
+    pqi_cli_exit rc = pqi_cli_parse(self, options,
+        "Takes the next version of the root manifest, which the pinned one must have signed, and\n"
+        "pins it. A running device takes it from the control plane, and a grant brings it "
+        "along.\n\n"
+        "Example: pqi device root --dir pump-1 --key-file pump-1.key root-2.cbor",
+        &argc, argv);
+    if (rc != PQI_CLI_GO) {
+        return rc;
+    }
+    rc = common_ready(&c, self, argc, 1, "the root manifest");
+    pqi_span in = {NULL, 0};
+    if (rc == PQI_CLI_OK) {
+        rc = pqi_cli_read_file(argv[0], PQI_MANIFEST_MAX, &in);
+    }
+    if (rc == PQI_CLI_OK) {
+        uint32_t version = 0;
+        const pqi_now now = {0, (uint64_t)time(NULL), 0};
+        pqi_status st =
+            pqi_host_device_new_root(&c.cfg, (pqi_cspan){in.ptr, in.len}, &now, &version);
+        rc = st == PQI_OK ? PQI_CLI_OK : pqi_cli_why(st, pqi_host_device_why());
+        if (rc == PQI_CLI_OK) {
+            printf("root version %" PRIu32 " is pinned\n", version);
+        }
+    }
+    pqi_cli_kek_wipe(&c.cfg.kek);
+    free(in.ptr);
+    return rc;
+}
+
 /* As stored: what the device knows at its next start. */
 static json_t *control_json(const pqi_host_control_status *s)
 {
@@ -368,6 +401,8 @@ const pqi_cli_command pqi_device_commands[] = {
         "answer a challenge with a join request", NULL, "pqi device join"},
     {"install", NULL, install, "--dir DIR [--out FILE] GRANT",
         "install a grant and write its confirmation", NULL, "pqi device install"},
+    {"root", NULL, root, "--dir DIR MANIFEST",
+        "take the next root manifest", NULL, "pqi device root"},
     {"status", NULL, status, "--dir DIR [--json]",
         "show who the device is", NULL, "pqi device status"},
     {NULL, NULL, NULL, NULL, NULL, NULL, NULL},

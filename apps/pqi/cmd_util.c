@@ -277,11 +277,16 @@ json_t *pqi_cli_json_hex(const uint8_t *p, size_t n)
     return j;
 }
 
+bool pqi_cli_has_progress(size_t total)
+{
+    return total > PROGRESS_MIN && isatty(STDERR_FILENO);
+}
+
 void pqi_cli_progress(const char *what, size_t done, size_t total)
 {
     enum { WIDTH = 30 };
     char bar[WIDTH + 1];
-    if (total <= PROGRESS_MIN || !isatty(STDERR_FILENO)) {
+    if (!pqi_cli_has_progress(total)) {
         return;
     }
     size_t filled = done * WIDTH / total;

@@ -38,6 +38,8 @@ void pqi_cli_scope(char out[PQI_CLI_SCOPE_LEN], const pqi_scope *s);
 
 json_t *pqi_cli_json_hex(const uint8_t *p, size_t n);
 
+/* Would a progress line be shown for so many items? Then lines about each of them are left out. */
+bool pqi_cli_has_progress(size_t total);
 /* One line on a terminal for long work, nothing elsewhere or for few items. */
 void pqi_cli_progress(const char *what, size_t done, size_t total);
 

@@ -43,6 +43,8 @@ typedef pqi_status (*pqi_inspect_decode)(
 pqi_status pqi_inspect_cert(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
 pqi_status pqi_inspect_manifest(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
 pqi_status pqi_inspect_revocations(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
+pqi_status pqi_inspect_role(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
+pqi_status pqi_inspect_ticks(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
 pqi_status pqi_inspect_head(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
 pqi_status pqi_inspect_roster(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
 pqi_status pqi_inspect_policy(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);

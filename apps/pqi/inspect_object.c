@@ -4,6 +4,7 @@
 
 #include <pqi/control.h>
 #include <pqi/endpoint.h>
+#include <pqi/role.h>
 
 #include <string.h>
 
@@ -46,6 +47,10 @@ static const kind kinds[] = {
         pqi_inspect_join},
     {"factory record", "a factory record",
         {PQI_LIT("\x86\x6bpqi-factory")}, {NULL, 0}, PQI_FACTORY_MAX, pqi_inspect_factory},
+    {"role record", "a role record",
+        {PQI_LIT("\x86\x68pqi-role")}, {NULL, 0}, PQI_ROLE_RECORD_MAX, pqi_inspect_role},
+    {"tick box record", "a record of a tick box",
+        {PQI_LIT("\x84\x69pqi-ticks")}, {NULL, 0}, PQI_TICKS_RECORD_MAX, pqi_inspect_ticks},
     {"challenge", "a challenge",
         {PQI_LIT("\x85\x6dpqi-challenge")}, {NULL, 0}, PQI_CHALLENGE_MAX, pqi_inspect_challenge},
     {"v1 packet", "a v1 packet",

@@ -71,6 +71,15 @@ static pqi_cli_exit store(const pqi_cli_command *self, const pqi_cli_option *o, 
         *(const char **)o->into = value;
         return PQI_CLI_GO;
     }
+    if (o->kind == PQI_CLI_KIND_LIST) {
+        pqi_cli_list *list = o->into;
+        if (list->n == PQI_CLI_LIST_MAX) {
+            return pqi_cli_usage(
+                self, "--%s stands there more than %u times", o->name, PQI_CLI_LIST_MAX);
+        }
+        list->v[list->n++] = value;
+        return PQI_CLI_GO;
+    }
     if (!parse_uint(value, o->max, (uint64_t *)o->into)) {
         return pqi_cli_usage(self, "--%s takes a number from 0 to %llu, not \"%.40s\"", o->name,
             (unsigned long long)o->max, value);
@@ -97,7 +106,9 @@ pqi_cli_exit pqi_cli_parse(const pqi_cli_command *self, const pqi_cli_option *op
             return print_help(self, options, about);
         }
         const char *value = NULL;
-        const pqi_cli_option *o = arg[1] == '-' ? find(options, arg + 2, &value) : NULL;
+        const bool out = strcmp(arg, "-o") == 0;
+        const char *name = arg[1] == '-' ? arg + 2 : out ? "out" : NULL;
+        const pqi_cli_option *o = name != NULL ? find(options, name, &value) : NULL;
         if (o == NULL) {
             return pqi_cli_usage(self, "unknown option %.60s", arg);
         }

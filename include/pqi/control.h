@@ -109,6 +109,17 @@ PQI_API size_t pqi_tick_write(const pqi_tick *t, uint8_t out[PQI_LOCAL_TICK_LEN]
 PQI_API PQI_MUST_CHECK pqi_status pqi_tick_check(const pqi_algs *a, const pqi_tick *t, uint32_t at,
     const uint8_t have[PQI_HASH_LEN], uint32_t count);
 
+/* What a tick box hands to the control plane: the anchor and length of a chain, not signed. */
+#define PQI_TICKS_RECORD_MAX 64u
+typedef struct pqi_ticks_record {
+    uint8_t anchor[PQI_HASH_LEN];
+    uint32_t count; /* 1..PQI_TICKS_MAX */
+} pqi_ticks_record;
+PQI_API PQI_MUST_CHECK pqi_status pqi_ticks_record_decode(pqi_cspan in, pqi_ticks_record *out);
+/* PQI_ERR_ARG: count; PQI_ERR_SPACE: *len tells the need. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_ticks_record_write(
+    const pqi_ticks_record *r, pqi_span out, size_t *len);
+
 /* ---- roster: who is in the fleet ------------------------------------------------------------------ */
 
 /* A Merkle tree in the form of RFC 9162 section 2.1 over the certificates in force, ascending by roster

@@ -4,6 +4,8 @@
  *   DIR/ca.db   the registry: devices, challenges, certificates, revocations, audit
  *   DIR/keys    the provider with the issuer key, encrypted under a KEK
  *   ROOT        the provider with the root key; needed by init only, keep it offline afterwards
+ *   ISSUER      where the CA stands under a root manifest made elsewhere: the role directory with the
+ *               issuer key; DIR/keys then guards the registry alone
  *
  * Every operation is one transaction: it happened, durably, or nothing did. Every change raises the
  * registry's generation, which a counter of the provider follows after the commit. At open:
@@ -21,12 +23,13 @@
 #define PQI_HOST_CA_H
 
 #include <pqi/host_device.h>
+#include <pqi/host_role.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-#define PQI_HOST_CA_SCHEMA        3          /* PRAGMA user_version */
+#define PQI_HOST_CA_SCHEMA        4          /* PRAGMA user_version */
 #define PQI_HOST_CA_CHALLENGE_TTL 86400u     /* s */
 #define PQI_HOST_CA_SKIP          1000u      /* numbers skipped by recover */
 #define PQI_HOST_CA_FLEET_MAX     64u        /* bytes of a fleet name */
@@ -38,6 +41,11 @@ typedef struct pqi_host_ca pqi_host_ca;
 typedef struct pqi_host_ca_cfg {
     const char *dir;
     pqi_host_kek_source kek;
+    /* The role directory of the issuer key; NULL: the one that init or a new root named, if any. It is
+     * opened by what signs, with issuer_kek, or with kek where that has no member set. Borrowed until
+     * close, as what the sources point to is. */
+    const char *issuer_dir;
+    pqi_host_kek_source issuer_kek;
     uint64_t (*clock)(void *ctx); /* unix seconds; NULL: the system's */
     void *clock_ctx;
 } pqi_host_ca_cfg;
@@ -52,13 +60,17 @@ typedef struct pqi_host_ca_init_opts {
     uint8_t min_level;        /* lowest NIST category of KEM, signature and factory key, 0..5 */
     uint8_t allow_unstandard; /* 1: PQI_ALG_NOT_STANDARD too */
     uint8_t forbid_pre;       /* 1: no PQI_ALG_PRE_STANDARD either; excludes the one above */
+    /* A root manifest made elsewhere, which names the key of cfg->issuer_dir as an issuer; empty: the CA
+     * makes root and issuer itself. Then root_dir, root_kek and the algorithms are not used. */
+    pqi_cspan manifest;
 } pqi_host_ca_init_opts;
 
 /* Makes the root key in ROOT, the issuer key and the registry in DIR, and root manifest 1 that names
  * both. hash out: SHA-256 of the manifest, what devices pin.
  * Run again after a crash it goes on; run again on a finished CA of the same name it only gives the
  * hash. PQI_ERR_ARG; PQI_ERR_UNSUPPORTED: root_alg, issuer_alg; PQI_ERR_POLICY: they are below the
- * CA's own policy; PQI_ERR_STATE: DIR is another fleet's, or was made with other options;
+ * CA's own policy, or the manifest does not name the issuer key; PQI_ERR_AUTH, PQI_ERR_DECODE: the manifest;
+ * PQI_ERR_STATE: DIR is another fleet's, or was made with other options;
  * PQI_ERR_ROLLBACK: the registry is gone while the
  * provider's counter says that there was one. */
 PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_init(
@@ -162,6 +174,9 @@ typedef struct pqi_host_ca_info {
     const char *provider;
     int32_t root_alg, issuer_alg;
     pqi_alg_policy policy;
+    uint32_t roster_seq;   /* of the newest roster; 0: none yet */
+    char issuer_dir[1024]; /* of the issuer key; "": it is in DIR/keys */
+    int needs_revoker;     /* 1: the root names a revoker, which signs the log */
 } pqi_host_ca_info;
 PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_get_info(pqi_host_ca *ca, pqi_host_ca_info *out);
 
@@ -202,6 +217,21 @@ PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_each_audit(
 PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_device_get(pqi_host_ca *ca, pqi_cspan id,
     char mem[PQI_SCOPES_MAX][PQI_PREFIX_MAX + 1], pqi_host_ca_device *out);
 
+/* One device whose certificate is in force: what a roster holds. */
+typedef struct pqi_host_ca_member {
+    pqi_leaf leaf;
+    char id[PQI_ID_MAX + 1];
+    uint64_t not_after; /* 0: without end */
+} pqi_host_ca_member;
+
+/* Signs a roster of all active certificates that have not ended, under the next number, and gives its
+ * members, ascending by roster index: *members is allocated, pqi_host_ca_members_free() frees it. out:
+ * PQI_ROSTER_MAX is enough. PQI_ERR_SPACE: out; PQI_ERR_MISSING, PQI_ERR_AUTH: the issuer key; statuses of
+ * the provider. On an error no number is used up. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_roster(
+    pqi_host_ca *ca, pqi_span out, size_t *out_len, pqi_host_ca_member **members, uint32_t *n);
+PQI_API void pqi_host_ca_members_free(pqi_host_ca_member *members); /* NULL is fine */
+
 /* Root manifest; the whole log of revocations, signed (there is one from init on, empty); its part behind
  * entry `from`. A log: PQI_REVOCATIONS_MAX is enough. PQI_ERR_SPACE; PQI_ERR_MISSING: nothing is behind
  * `from`; statuses of the provider. */
@@ -211,6 +241,32 @@ PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_revocations(
     pqi_host_ca *ca, pqi_span out, size_t *out_len);
 PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_revocations_from(
     pqi_host_ca *ca, uint32_t from, pqi_span out, size_t *out_len);
+/* The same signed by role directories, which a manifest with a revoker needs: the revoker, and policy keys
+ * for a quorum; *quorum 1: they are one. n 0: by the issuer. PQI_ERR_POLICY: without the signature that
+ * the manifest asks for. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_revocations_signed(pqi_host_ca *ca, uint32_t from,
+    pqi_host_role *const *roles, size_t n, pqi_span out, size_t *out_len, int *quorum);
+/* An earlier root manifest, by its version. PQI_ERR_MISSING. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_manifest_of(
+    pqi_host_ca *ca, uint32_t version, pqi_span out, size_t *out_len);
+
+/* ---- a new root ---------------------------------------------------------------------------------- */
+
+typedef struct pqi_host_ca_rooted {
+    uint32_t root_version;
+    uint32_t carried; /* revocations with which the new version's log begins */
+    uint64_t without; /* active certificates whose issuer the new version does not name */
+    int repeated;     /* 1: it was in force already */
+} pqi_host_ca_rooted;
+
+/* Installs the next version of the root manifest. Its issuer is the key of cfg.issuer_dir, or the one
+ * that signed so far; the manifest must name it. Certificates of an earlier issuer stay valid while the
+ * manifest names that issuer too; where it does not, they count in `without` and force 1 is needed. The log
+ * of revocations begins anew with what is in force. PQI_ERR_AUTH: not signed by the thresholds of both
+ * versions, another fleet, not the next version; PQI_ERR_POLICY: the issuer, `without`, or an algorithm
+ * below the CA's policy; PQI_ERR_DECODE. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_new_root(
+    pqi_host_ca *ca, pqi_cspan manifest, int force, pqi_host_ca_rooted *out);
 
 /* ---- care --------------------------------------------------------------------------------------- */
 

@@ -74,13 +74,21 @@ PQI_API PQI_MUST_CHECK pqi_status pqi_host_device_join(const pqi_host_device_cfg
     pqi_cspan challenge, const pqi_host_join_opts *opts, pqi_span out, size_t *out_len);
 
 /* Opens a grant, checks it against the pinned root and the pending keys (INV-22), makes it the
- * identity, and only then removes the older keys. The same grant again gives the same confirmation.
+ * identity (and pins the version after the pinned root where the grant comes under that), and only then removes the older keys. The same grant again gives the same confirmation.
  * now may have unix_s = 0 on a device without a clock.
  * PQI_OK; PQI_ERR_STATE: no join is pending; PQI_ERR_AUTH: not for these keys, another root, altered;
  * PQI_ERR_REPLAY: its key epoch is not above the installed one; PQI_ERR_POLICY: outside its window;
  * statuses of join. On every error the device is as before. */
 PQI_API PQI_MUST_CHECK pqi_status pqi_host_device_install(const pqi_host_device_cfg *cfg,
     pqi_cspan grant, const pqi_now *now, uint8_t confirm[PQI_CONFIRM_LEN]);
+
+/* Takes the next version of the root manifest and pins it, as a grant that comes under it does by itself
+ * and a running device does when it hears it. The installed certificate must hold under it.
+ * *version: of the root pinned now, also when it was so already.
+ * PQI_OK; PQI_ERR_DECODE; PQI_ERR_AUTH: not the next version, not signed by the thresholds of both, or
+ * nothing is installed yet; PQI_ERR_POLICY: the certificate; statuses of join. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_host_device_new_root(
+    const pqi_host_device_cfg *cfg, pqi_cspan manifest, const pqi_now *now, uint32_t *version);
 
 /* What is stored of the fleet: no more than a device knows right after its start. */
 typedef struct pqi_host_control_status {

@@ -55,8 +55,7 @@ typedef struct pqi_mqtt_event {
 typedef struct pqi_mqtt_stats {
     uint64_t sent, received, connects;
     uint64_t
-        dropped_out; /* queue full while offline: the oldest went; or kept while offline, and then
-                             more than the broker takes */
+        dropped_out; /* queue full while offline: the oldest went; or more than the broker takes */
     uint64_t dropped_in; /* over payload_max, or not polled in time */
 } pqi_mqtt_stats;
 

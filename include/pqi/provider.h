@@ -168,14 +168,17 @@ PQI_API uint32_t pqi_provider_native_error(pqi_provider *p, const char **text);
 #define PQI_HANDLE_PREKEY_BASE   0x04000000u /* prekeys: base + 4 * (prekey epoch % 4) + n */
 #define PQI_HANDLE_PREKEY_KEM    1u
 #define PQI_HANDLE_PREKEY_X25519 2u
+#define PQI_HANDLE_ROLE_BASE     0x05000000u /* a role directory's key: base + pqi_role */
 
-#define PQI_SLOT_IDENTITY  0u /* generation of the identity store */
-#define PQI_SLOT_PEERS     1u /* generation of the peer store */
-#define PQI_SLOT_SEQ       2u /* generation of the sequence store */
-#define PQI_SLOT_ANN_EPOCH 3u /* announcement epoch */
-#define PQI_SLOT_BOOT      4u /* start numbers of resumed sessions, reserved ahead */
-#define PQI_SLOT_PREKEYS   5u /* generation of the prekey store */
-#define PQI_SLOT_CA_STORE  8u /* the CA's registry generation */
+#define PQI_SLOT_IDENTITY  0u  /* generation of the identity store */
+#define PQI_SLOT_PEERS     1u  /* generation of the peer store */
+#define PQI_SLOT_SEQ       2u  /* generation of the sequence store */
+#define PQI_SLOT_ANN_EPOCH 3u  /* announcement epoch */
+#define PQI_SLOT_BOOT      4u  /* start numbers of resumed sessions, reserved ahead */
+#define PQI_SLOT_PREKEYS   5u  /* generation of the prekey store */
+#define PQI_SLOT_CA_STORE  8u  /* the CA's registry generation */
+#define PQI_SLOT_TICKS     10u /* generation of a tick box */
+#define PQI_SLOT_CONTROL   9u  /* of a control plane's store: root version << 32 | newest head */
 
 #ifdef __cplusplus
 }

@@ -38,6 +38,7 @@ PQI_API PQI_MUST_CHECK pqi_status pqi_id_check(pqi_cspan id);
 /* ---- root manifest: who may sign what ---------------------------------------------------------- */
 
 typedef enum pqi_role {
+    PQI_ROLE_NONE = 0, /* no role: in no object */
     PQI_ROLE_ROOT = 1,
     PQI_ROLE_ISSUER = 2,
     PQI_ROLE_POLICY = 3,

@@ -107,7 +107,7 @@ static pqi_status write_question(pqi_ctl *c, uint8_t want, pqi_span out, size_t 
         .head_epoch = has ? c->s.head.head_epoch : 0,
         .tick = has ? c->s.tick : 0,
         .policy_seq = c->policy.root_version == c->manifest.root_version ? c->policy.seq : 0,
-        .rev_seq = c->rev.root_version == c->manifest.root_version ? c->rev.seq : 0,
+        .rev_seq = pqi_ctl_rev_known(c),
         .roster_seq = c->s.roster.root_version == c->manifest.root_version ? c->s.roster.seq : 0,
         .roster_index = c->cfg.leaf.roster_index,
         .id = c->cfg.id};

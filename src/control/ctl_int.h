@@ -111,6 +111,8 @@ void pqi_ctl_policy_none(pqi_ctl *c, bool lost);
 /* The head names another policy, or there was one. */
 bool pqi_ctl_policy_gap(const pqi_ctl *c);
 bool pqi_ctl_rev_gap(const pqi_ctl *c);
+/* Entries of our root version's log that a question says we have. */
+uint32_t pqi_ctl_rev_known(const pqi_ctl *c);
 bool pqi_ctl_roster_gap(const pqi_ctl *c);
 /* Own entries beyond what the head covers do not count any more once it covers them. */
 void pqi_ctl_rev_covered(pqi_ctl *c);

@@ -68,20 +68,28 @@ static bool below_policy(const pqi_ctl *c)
 static bool is_here(const pqi_ctl *c)
 {
     const pqi_ctl_head *h = &c->s.head;
-    if (!pqi_ctl_has_head(c) || h->rev_seq == 0) {
+    const bool same = h->root_version == c->rev.root_version;
+    if (h->rev_seq == 0 || (!pqi_ctl_has_head(c) && !same)) {
         return true;
     }
-    if (h->rev_seq == have(c)) {
+    const uint32_t seq =
+        same ? c->rev.seq : 0; /* before the first head of a new root, both are of the old one */
+    if (h->rev_seq == seq) {
         return pqi_ct_eq(h->rev_hash, c->rev.hash, PQI_HASH_LEN) != 0;
     }
-    return h->rev_seq < have(c) && h->rev_seq <= c->rev.named;
+    return h->rev_seq < seq && h->rev_seq <= c->rev.named;
+}
+
+/* What the record says to its counter. */
+static uint64_t mark_of(const pqi_ctl *c)
+{
+    const uint32_t least = c->rev.seq > c->rev.void_floor ? c->rev.seq : c->rev.void_floor;
+    return pqi_ctl_mark(c->rev.root_version, least);
 }
 
 bool pqi_ctl_rev_gap(const pqi_ctl *c)
 {
-    const uint32_t least = c->rev.seq > c->rev.void_floor ? c->rev.seq : c->rev.void_floor;
-    return pqi_ctl_behind(c, FLOOR_REV, pqi_ctl_mark(c->rev.root_version, least)) ||
-           below_policy(c) || !is_here(c);
+    return pqi_ctl_behind(c, FLOOR_REV, mark_of(c)) || below_policy(c) || !is_here(c);
 }
 
 void pqi_ctl_rev_covered(pqi_ctl *c)
@@ -93,6 +101,21 @@ void pqi_ctl_rev_covered(pqi_ctl *c)
     const uint32_t ahead = c->rev.seq - named;
     c->rev.named = c->rev.named > named ? c->rev.named : named;
     c->rev.alone = c->rev.alone < ahead ? c->rev.alone : ahead;
+}
+
+/* Where a missing part is to begin: not behind entries that no head named, they may be another log's. */
+uint32_t pqi_ctl_rev_known(const pqi_ctl *c)
+{
+    return pqi_ctl_rev_gap(c) && have(c) > c->rev.named ? 0 : have(c);
+}
+
+/* What counted under an older root version is missing. Entries of our root's log that no head names do not make up
+ * for it, and must not look as if they did: the log as a head names it does. */
+static bool old_is_lost(const pqi_ctl *c)
+{
+    return pqi_ctl_has_plane(c) && !ours(c) &&
+           c->floor[FLOOR_REV] < pqi_ctl_mark(c->manifest.root_version, 0) &&
+           (pqi_ctl_behind(c, FLOOR_REV, mark_of(c)) || (!pqi_ctl_has_head(c) && !is_here(c)));
 }
 
 /* ---- a segment against it -------------------------------------------------------------------------------- */
@@ -246,6 +269,9 @@ static pqi_status judge(const pqi_ctl *c, plan *p, bool quorum)
     if (contradicts(c, p) || (!p->links && !repairs(c, p))) {
         return PQI_ERR_ROLLBACK; /* another history: it would take something back (INV-68) */
     }
+    if (old_is_lost(c) && !p->covers) {
+        return PQI_ERR_MISSING;
+    }
     limit(c, p, quorum);
     if (p->to > have(c) || repairs(c, p) || replaces(c, p) || confirms(c, p)) {
         return PQI_OK;
@@ -342,6 +368,16 @@ static size_t record_max(const pqi_ctl *c)
     return PQI_CTL_REV_HEAD + (size_t)c->cfg.revoked_max * PQI_REVOKED_LEN;
 }
 
+/* The counter follows the log. From that of an older root on to ours when a head names ours: until then the table
+ * says what the old log said, and a new record without it must not be above the counter. */
+static pqi_status move_floor(pqi_ctl *c, const pqi_ctl_rev *v)
+{
+    if (pqi_ctl_has_plane(c) && v->carried != 0 && v->named == 0) {
+        return PQI_OK;
+    }
+    return pqi_ctl_floor_move(c, FLOOR_REV, pqi_ctl_mark(v->root_version, v->seq));
+}
+
 static pqi_status store(pqi_ctl *c, const plan *p)
 {
     uint8_t *plain = c->cfg.tmp.ptr;
@@ -367,7 +403,7 @@ static pqi_status store(pqi_ctl *c, const plan *p)
     const size_t len = PQI_CTL_REV_HEAD + (size_t)v.n * PQI_REVOKED_LEN;
     st = pqi_ctl_save(c, PQI_CTL_REC_REV, (pqi_cspan){plain, len}, pqi_ctl_tmp(c, record_max(c)));
     if (st == PQI_OK) {
-        st = pqi_ctl_floor_move(c, FLOOR_REV, pqi_ctl_mark(v.root_version, v.seq));
+        st = move_floor(c, &v);
     }
     if (st == PQI_OK) {
         install(c, &v, plain + PQI_CTL_REV_HEAD);
@@ -452,7 +488,7 @@ pqi_status pqi_ctl_rev_load(pqi_ctl *c)
     pqi_status st = pqi_ctl_load(c, PQI_CTL_REC_REV, plain, pqi_ctl_tmp(c, record_max(c)), &len);
     if (st == PQI_OK && read_record(c, (pqi_cspan){plain.ptr, len}, &v) == PQI_OK) {
         install(c, &v, plain.ptr + PQI_CTL_REV_HEAD);
-        st = pqi_ctl_floor_move(c, FLOOR_REV, pqi_ctl_mark(v.root_version, v.seq));
+        st = move_floor(c, &v);
     }
     return st == PQI_ERR_MISSING ? PQI_OK : st;
 }

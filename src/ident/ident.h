@@ -93,6 +93,11 @@ PQI_MUST_CHECK pqi_status pqi_ident_one(const pqi_ident_single *x, pqi_role role
 bool pqi_ident_same_fleet(
     const pqi_manifest *m, const uint8_t fleet_id[PQI_FLEET_ID_LEN], uint32_t root_version);
 
+/* merkle.c: joins the n > 1 nodes of a level in place; the first (n + 1) / 2 of them are then the level
+ * above. Statuses of the hash. */
+PQI_MUST_CHECK pqi_status pqi_ident_join_level(
+    const pqi_algs *a, uint8_t (*nodes)[PQI_HASH_LEN], uint32_t n);
+
 /* A prefix of topics: 1..PQI_PREFIX_MAX bytes of UTF-8, no wildcard, no NUL, no '/' at its end. */
 bool pqi_ident_prefix_ok(pqi_cspan prefix);
 /* A topic name of at most PQI_TOPIC_MAX bytes without wildcards. */
@@ -126,6 +131,7 @@ void pqi_statement_put_payload(wr *w, const pqi_statement *s);
 #define PQI_DOMAIN_STATEMENT    ((pqi_cspan){PQI_LIT("PQI4 statement")})
 #define PQI_REV_LOG_START       ((pqi_cspan){PQI_LIT("PQI4 rev log")}) /* not signed: hashes */
 #define PQI_REV_LOG_ENTRY       ((pqi_cspan){PQI_LIT("PQI4 rev entry")})
+#define PQI_DOMAIN_ROLE         ((pqi_cspan){PQI_LIT("PQI4 role")})
 #define PQI_DOMAIN_FACTORY      ((pqi_cspan){PQI_LIT("PQI4 factory")})
 #define PQI_DOMAIN_JOIN_FACTORY ((pqi_cspan){PQI_LIT("PQI4 join factory")})
 #define PQI_DOMAIN_JOIN_POP     ((pqi_cspan){PQI_LIT("PQI4 join pop")})

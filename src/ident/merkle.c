@@ -7,6 +7,7 @@
 #include "base/rd.h"
 #include "base/wr.h"
 #include "ct/ct.h"
+#include "ident/ident.h"
 #include <pqi/control.h>
 
 #define LEAF_TAG 0u /* RFC 9162 section 2.1.1: first byte of what is hashed */
@@ -153,8 +154,7 @@ pqi_status pqi_nonce_check(const pqi_algs *a, const uint8_t leaf[PQI_HASH_LEN],
 
 /* ---- making ------------------------------------------------------------------------------------ */
 
-/* Joins the n > 1 nodes of a level in place; what is left of them is the level above. */
-static pqi_status join_level(const pqi_algs *a, uint8_t (*nodes)[PQI_HASH_LEN], uint32_t n)
+pqi_status pqi_ident_join_level(const pqi_algs *a, uint8_t (*nodes)[PQI_HASH_LEN], uint32_t n)
 {
     for (uint32_t i = 0; i < n / 2; i++) {
         size_t k = 2 * (size_t)i;
@@ -180,7 +180,7 @@ pqi_status pqi_roster_root(
     }
     pqi_status st = PQI_OK;
     for (; n > 1 && st == PQI_OK; n = n / 2 + n % 2) {
-        st = join_level(a, leaves, n);
+        st = pqi_ident_join_level(a, leaves, n);
     }
     if (st == PQI_OK) {
         memcpy(root, leaves[0], PQI_HASH_LEN);
@@ -212,7 +212,7 @@ pqi_status pqi_path_build(const pqi_algs *a, uint8_t (*leaves)[PQI_HASH_LEN], co
         if ((at ^ 1u) < n) {
             wr_bytes(&w, (pqi_cspan){leaves[at ^ 1u], PQI_HASH_LEN});
         }
-        pqi_status st = join_level(a, leaves, n);
+        pqi_status st = pqi_ident_join_level(a, leaves, n);
         if (st != PQI_OK) {
             return st;
         }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Hash chains: ticks of a head, tokens of a root version. docs/spec/control.md sections 1.1 and 1.2. */
+#include "base/cbor.h"
 #include "base/mem.h"
 #include "base/rd.h"
 #include "base/wr.h"
 #include "ct/ct.h"
+#include "ident/ident.h"
 #include <pqi/control.h>
 #include <pqi/wipe.h>
 
@@ -94,4 +96,44 @@ pqi_status pqi_tick_check(const pqi_algs *a, const pqi_tick *t, uint32_t at,
         return PQI_ERR_AUTH;
     }
     return leads_to(a, PQI_CHAIN_TICK, t->h, t->i - at, have);
+}
+
+/* ---- record of a tick box ------------------------------------------------------------------------------- */
+
+#define RECORD_NAME ((pqi_cspan){PQI_LIT("pqi-ticks")})
+
+pqi_status pqi_ticks_record_decode(pqi_cspan in, pqi_ticks_record *out)
+{
+    if (out == NULL) {
+        return PQI_ERR_ARG;
+    }
+    if (in.len > PQI_TICKS_RECORD_MAX) {
+        return PQI_ERR_DECODE;
+    }
+    rd r = rd_of(in);
+    (void)pqi_cbor_array(&r, 4, 4);
+    pqi_cbor_expect_tstr(&r, RECORD_NAME);
+    pqi_cbor_key(&r, PQI_OBJECT_VERSION);
+    const pqi_cspan anchor = pqi_cbor_bstr(&r, PQI_HASH_LEN, PQI_HASH_LEN);
+    const uint32_t count = (uint32_t)pqi_cbor_uint(&r, 1, PQI_TICKS_MAX);
+    pqi_status st = rd_done(&r);
+    if (st == PQI_OK) {
+        memcpy(out->anchor, anchor.ptr, PQI_HASH_LEN);
+        out->count = count;
+    }
+    return st;
+}
+
+pqi_status pqi_ticks_record_write(const pqi_ticks_record *r, pqi_span out, size_t *len)
+{
+    if (r == NULL || len == NULL || r->count < 1 || r->count > PQI_TICKS_MAX) {
+        return PQI_ERR_ARG;
+    }
+    wr w = wr_of(out);
+    pqi_cbor_put_array(&w, 4);
+    pqi_cbor_put_tstr(&w, RECORD_NAME);
+    pqi_cbor_put_uint(&w, PQI_OBJECT_VERSION);
+    pqi_cbor_put_bstr(&w, (pqi_cspan){r->anchor, PQI_HASH_LEN});
+    pqi_cbor_put_uint(&w, r->count);
+    return wr_done(&w, len);
 }

@@ -316,6 +316,11 @@ void pqi_pair_want(pqi_pair *p, pqi_pair_why why);
  * replies. Counters and budgets stay. */
 void pqi_pair_end(const pqi_pair_env *env, uint32_t index);
 
+/* After the policy changed, and after a record was read. A handshake that is on its way says what was agreed before:
+ * it ends, but for one that is sent on already. false: a session, or what RESUME goes on from, is of a suite or mode
+ * that the policy does not allow: the caller ends the pair. */
+bool pqi_pair_passes(const pqi_pair_env *env, uint32_t index, const pqi_hs_policy *policy);
+
 /* Is there a session, stable or the one before it, that both ends confirmed? */
 bool pqi_pair_has_session(const pqi_pair_env *env, uint32_t index);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * CHAL, REJ and NOSESS taken: docs/spec/session.md sections 3 and 5. Each does less than a handshake
- * that somebody asked for: none ends a session that both ends have confirmed. */
+ * that somebody asked for: none ends a session that both ends have confirmed. And what a policy ends. */
 #include "session/pair_int.h"
 
 #include "ct/ct.h"
@@ -128,4 +128,36 @@ pqi_drop pqi_pair_on_short(pqi_pair_in *in)
 bool pqi_pair_has_session(const pqi_pair_env *env, uint32_t index)
 {
     return index < env->n_pairs && env->pairs[index].core.stable != 0;
+}
+
+/* ---- policy -------------------------------------------------------------------------------------- */
+
+static bool allows(
+    const pqi_pair_env *env, const pqi_hs_policy *policy, uint16_t suite, unsigned mode)
+{
+    const pqi_suite *s = pqi_algs_suite(env->ratchet->algs, suite);
+    return s != NULL && pqi_policy_suite(&policy->algs, s) == PQI_OK &&
+           (policy->modes & PQI_HS_MODE_BIT(mode)) != 0;
+}
+
+bool pqi_pair_passes(const pqi_pair_env *env, uint32_t index, const pqi_hs_policy *policy)
+{
+    pqi_pair *p = &env->pairs[index];
+    const struct pqi_pair_core *k = &p->core;
+    if (k->role != PQI_PAIR_NONE && k->role != PQI_PAIR_R3 &&
+        (k->cand == 0 || pqi_pair_sends_on(p) != k->cand)) {
+        pqi_pair_drop_cand(env, p);
+    }
+    const pqi_table_ref refs[] = {k->stable, k->cand, k->old};
+    bool all = true;
+    for (size_t i = 0; i < sizeof refs / sizeof refs[0]; i++) {
+        if (refs[i] != 0) {
+            const pqi_ratchet *r = pqi_pair_session(env, refs[i]).r;
+            all = all && allows(env, policy, r->suite, r->mode);
+        }
+    }
+    for (unsigned i = 0; i < k->rec.n; i++) {
+        all = all && allows(env, policy, k->rec.gen[i].suite, k->rec.gen[i].mode);
+    }
+    return all;
 }

@@ -27,7 +27,16 @@ The rules, by name (docs/adversary.md says them in full):
   silent      after the storm a pair does not talk
   deaf        after the storm a revocation is not in force at a device in good standing
   died        a node ended, hung or reported an error
+With a control plane, by the books of books.py:
+  stale       class H was allowed though what the node was given is too old
+  gap         class H was allowed without the policy, or an entry, that its head names
+  forked      class H was allowed after two heads of one epoch, before a new root
+  forgot      class H was allowed though a record was deleted and nobody vouched since, or under a root of before
+  unsafe      class S was not: refused by a gate on sending or receiving, from a device that is not revoked
+  forged      a head by a key that was replaced was taken
+  share       a stolen revoker's key revoked more devices than a revoker may alone
 """
+import books
 
 # Refusals that stand before the first public-key operation, docs/spec/v1.md sections 4 and 7.
 CHEAP = {"size", "topic", "decode", "suite", "unknown", "not-for-us", "revoked", "expired", "scope",
@@ -73,6 +82,9 @@ class Oracle:
         self.sessions = "off"
         self.notes = {}
         self.up = set()  # (node, peer): a session is confirmed
+        self.books = None  # of a fleet with a control plane
+        self.fakes = {}    # node -> devices that a thief revoked there, since its last head
+        self.out = set()   # nodes that hold themselves for revoked
 
     def broken(self, rule, text):
         raise Violation(rule, text)
@@ -108,6 +120,27 @@ class Oracle:
         if notes & UP:
             self.up.add((node, peer))
 
+    def on_control(self, node, kind, *rest):
+        if kind == "x" and rest[-1] == "took":
+            self.broken("forged", "%s took a head by a key that was replaced" % node)
+        self.books.on_control(node, kind, *rest)
+        if kind in "hr" and rest[-1] == "took":
+            self.fakes.pop(node, None)
+        if kind == "r" and rest[-1] == "took":
+            self.out.discard(node)
+
+    def on_classes(self, node, peer, classes):
+        """What a message may be used for, as its receiver says."""
+        why = self.books.why_not(node, self.sessions != "off") if classes & books.H else None
+        if why is not None:
+            self.broken(why, "%s allows class H to %s" % (node, peer))
+        if not classes & books.S:
+            self.broken("unsafe", "%s does not allow class S to %s" % (node, peer))
+
+    def on_unsent(self, node, peer, cls, reason):
+        if cls == 3 and reason not in ("ok", "self-revoked", "peer-revoked"):
+            self.broken("unsafe", "%s does not send class S to %s: %s" % (node, peer, reason))
+
     def on_accepted(self, node, peer, topic, text, in_session=False):
         self.counts["accepted"] += 1
         if self.sessions == "require" and not in_session:
@@ -137,9 +170,14 @@ class Oracle:
         self.reasons[reason] = self.reasons.get(reason, 0) + 1
         if oversized and kind == "d" and reason not in ("size", "policy"):
             self.broken("size", "%s refused an oversized packet for %s" % (node, reason))
+        if (self.books is not None and kind == "d" and hostile == 0 and reason == "closed"
+                and not {node, peer} & self.listed and node not in self.out
+                and peer not in self.fakes.get(node, ())):
+            self.broken("unsafe", "%s refused %s, class S and all" % (node, peer))
         if not neutral:
             self.broken("state", "%s refused a packet (%s) and changed" % (node, reason))
-        if reason in CHEAP and work and (kind, reason) != ("v", "mismatch"):
+        late = kind in "cv" and reason in ("mismatch", "table", "gap", "replay")  # known after the signature
+        if reason in CHEAP and work and not late:
             self.broken("work", "%s refused for %s after %d public-key operations" % (
                 node, reason, work))
         if hostile == 3 and work:
@@ -180,7 +218,14 @@ class Oracle:
         self.epochs[(node, peer)] = (key_epoch, ann_epoch)
 
     def on_revocation(self, node, peer):
-        if node != peer:
+        if self.books is not None and peer not in self.listed:
+            fakes = self.fakes.setdefault(node, set())
+            fakes.add(peer)
+            if len(fakes) > 1:
+                self.broken("share", "%s revoked %s for a thief" % (node, " and ".join(sorted(fakes))))
+            if node == peer:
+                self.out.add(node)
+        elif node != peer:
             self.revoked.add((node, peer))
 
     def on_flood(self, packets, work, microseconds, pages):
@@ -213,22 +258,30 @@ class Oracle:
     def on_crash(self, node):
         self.counts["crashes"] += 1
         self.starts[node] = self.starts.get(node, 0) + 1
+        if self.books is not None:
+            self.books.on_crash(node)
 
     def on_start(self, node, status):
         self.counts["starts"] += 1
         self.starts[node] = self.starts.get(node, 0) + 1
+        if self.books is not None:
+            self.books.on_start(node)
         if status != "PQI_OK":
             self.broken("start", "%s did not start: %s" % (node, status))
 
     def on_restore(self, node, older, status):
         if older and status == "PQI_OK":
             self.broken("rollback", "%s started from old records" % node)
+        if self.books is not None:
+            self.books.on_image(node)
 
     def on_image(self, node):
         """A whole disk of long ago, with the counters of its provider: it has forgotten peers and
         revocations, and it may not matter to what is accepted in sessions."""
         self.epochs = {k: v for k, v in self.epochs.items() if k[0] != node}
         self.revoked = {k for k in self.revoked if k[0] != node}
+        if self.books is not None:
+            self.books.on_image(node)
 
     def on_died(self, node, text):
         self.broken("died", "%s: %s" % (node, text))

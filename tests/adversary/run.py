@@ -35,8 +35,11 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 SIM, NODE = "tests/adversary_sim", "tests/adversary_node"
 # Worlds: program, which packets carry messages, and whether rounds come after a few of them.
+CONTROL = {"control", "control-session"}  # the fleet has a control plane
 WORLDS = {
     "sim": (SIM, "off", False),
+    "control": (SIM, "off", False),
+    "control-session": (SIM, "require", False),
     "session": (SIM, "require", True),
     "session-slow": (SIM, "require", False),
     "session-beside": (SIM, "prefer", True),
@@ -97,7 +100,7 @@ class Bench:
         program = self.program(kind, broken)
         name, sessions, quick = WORLDS[kind]
         if name == SIM:
-            return world_sim.World(program, sessions, 0, quick)
+            return world_sim.World(program, sessions, 0, quick, kind in CONTROL)
         return world_real.World(self.build, program, version, sessions)
 
 
@@ -193,7 +196,7 @@ def campaign(bench, kind, seeds, folder, without=(), version=4):
     total, done = {}, 0
     try:
         for seed in seeds:
-            lines = schedule.generate(seed, without=without)
+            lines = schedule.generate(seed, without=without, plane=kind in CONTROL)
             rule, text, judged = verdict(world, lines)
             if rule is not None:
                 again = verdict(world, lines)[0]
@@ -233,11 +236,12 @@ def run_campaign(tap, bench, kind, first, count, folder):
 
 def hunt(bench, broken, tries):
     """The first seed whose random schedule finds this break, with what it shrinks to."""
-    world = bench.world("session" if broken.startswith("session-") else "sim", broken)
+    kind = next((k for k in ("session", "control") if broken.startswith(k + "-")), "sim")
+    world = bench.world(kind, broken)
     try:
         for seed in range(1, tries + 1):
-            lines = schedule.generate(seed, without=() if broken.startswith("session-")
-                                      else schedule.IMAGE)
+            lines = schedule.generate(seed, without=() if kind == "session" else schedule.IMAGE,
+                                      plane=kind in CONTROL)
             rule, text, _ = verdict(world, lines)
             if rule is not None:
                 return seed, rule, text, shrink_failure(world, lines, rule)
@@ -298,8 +302,8 @@ def main():
         if not args.only:
             run_million(tap, bench, "sim")
             run_million(tap, bench, "session")
-            for kind, share in (("sim", 3), ("session", 3), ("session-slow", 6),
-                                ("session-beside", 6)):
+            for kind, share in (("sim", 4), ("session", 4), ("session-slow", 8),
+                                ("session-beside", 8), ("control", 6), ("control-session", 12)):
                 run_campaign(tap, bench, kind, args.seed, args.schedules // share, folder)
             run_campaign(tap, bench, "real", args.seed, args.real // 2, folder)
             run_campaign(tap, bench, "real-session", args.seed, args.real // 2, folder)

@@ -45,11 +45,26 @@ VERBS = [
     ("drop-control", 2, (3,)),
     ("hold-control", 2, (3, 31)),
     ("newcomer", 1, (3, 2)),
-    ("stolen-revoker", 1, (1,)),
+    ("stolen-revoker", 1, (3, 5)),
     ("new-root", 1, ()),
 ]
+# Where the fleet has a control plane. Its thieves: the key of heads, and that of the revoker.
+PLANE_VERBS = [
+    ("hours", 12, (9,)),
+    ("plane-head", 3, ()),
+    ("plane-policy", 2, (1,)),
+    ("plane-entry", 2, ()),
+    ("trickle", 4, (2,)),
+    ("withhold", 8, (2, 127)),
+    ("steal-head", 3, (2, 7)),
+    ("lose-record", 3, (2, 3)),
+    ("roll-record", 2, (2, 3)),
+    ("clock", 2, (2, 3)),
+    ("stop", 6, (2, 2)),
+]
 # Their first one or two arguments are nodes.
-BY_NODE = {"send", "announce", "cut", "restart", "crash", "snapshot", "restore", "renew", "widen",
+BY_NODE = {"withhold", "trickle", "steal-head", "lose-record", "roll-record", "clock", "stop",
+           "send", "announce", "cut", "restart", "crash", "snapshot", "restore", "renew", "widen",
            "restore-image", "roll-sessions", "lose-sessions",
            "leap", "badsig", "low-order", "refresh"}
 # v1 numbers go back with a disk; sessions do not.
@@ -62,15 +77,15 @@ ADDITIVE = {"send", "settle", "announce", "duplicate", "replay", "topic-swap", "
 CONTROL = {"refresh", "drop-control", "hold-control"}
 # What needs the keys of the CA, or a small table: simulation only.
 SIMULATED = {"stolen-revoker", "new-root", "newcomer"}
-NAMES = {verb for verb, _, _ in VERBS} | {"settle", "flood", "old-packet"}
+NAMES = {verb for verb, _, _ in VERBS + PLANE_VERBS} | {"settle", "flood", "old-packet"}
 # What costs a process or a second where processes and a broker are real.
 SLOW = {"restart", "crash", "cut", "snapshot", "restore", "renew", "revoke", "tick"}
 
 
-def generate(seed, length=40, without=()):
+def generate(seed, length=40, without=(), plane=False):
     """The schedule of a seed: a list of lines."""
     rng = random.Random(seed)
-    verbs = [v for v in VERBS if v[0] not in without]
+    verbs = [v for v in VERBS + (PLANE_VERBS if plane else []) if v[0] not in without]
     weights = [w for _, w, _ in verbs]
     # A few verbs only, each time others: interactions of two faults are more likely than in a mix.
     if rng.random() < 0.5:
@@ -117,6 +132,8 @@ LATE = {"reorder", "hold", "release"}
 def takes_nothing(lines, sessions, quick=True):
     """Which messages must arrive: "all", "up": those in confirmed sessions, or None."""
     verbs = {line.split()[0] for line in lines}
+    if sum(line.startswith("low-order") for line in lines) > 4:
+        return None  # who sends these uses up its own budget
     if verbs <= ADDITIVE:
         return "all"
     if sessions != "off" and verbs <= ADDITIVE | CONTROL:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * usage: adversary_sim [off|prefer|require [MODES [quick]]]    Sessions, their modes (PQI_MODES_*, hex),
- * and healing after a few messages.
+ * usage: adversary_sim [off|prefer|require [MODES [quick|slow [plane]]]]    Sessions, their modes (PQI_MODES_*,
+ * hex), healing after a few messages, and a control plane.
  * Reads schedules from standard input, each ended by a line "end", and prints
  * the events of each, ended by a line ".". */
 #include "adversary/sim.h"
@@ -35,7 +35,7 @@ int main(int argc, char **argv)
         : strcmp(use, "prefer") == 0 ? PQI_SESSIONS_PREFER
                                      : PQI_SESSIONS_OFF,
         (uint8_t)(argc > 2 ? strtoul(argv[2], NULL, 16) : 0),
-        argc > 3 && strcmp(argv[3], "quick") == 0);
+        argc > 3 && strcmp(argv[3], "quick") == 0, argc > 4 && strcmp(argv[4], "plane") == 0);
     sim_reset(&w);
     while (fgets(line, sizeof line, stdin) != NULL) {
         if (strcmp(line, "end\n") == 0) {

@@ -21,9 +21,31 @@ long sim_record(
     return (long)w->n_tape++;
 }
 
+/* What a broker withholds of the control plane; what peers pass on is withheld with the answers. */
+static int withheld(const sim *w, const sim_letter *l, int to)
+{
+    static const struct {
+        const char *topic;
+        unsigned bit;
+    } each[] = {{PQI_TOPIC_ROOT, SIM_NO_ROOT}, {PQI_TOPIC_HEAD, SIM_NO_HEAD},
+        {PQI_TOPIC_TICK, SIM_NO_TICK}, {PQI_TOPIC_POLICY, SIM_NO_POLICY},
+        {PQI_TOPIC_REVOCATIONS, SIM_NO_LOG}, {PQI_TOPIC_REV_DELTA, SIM_NO_DELTA},
+        {PQI_TOPIC_ANSWER, SIM_NO_ANSWER}, {PQI_TOPIC_WITNESS, SIM_NO_ANSWER}};
+    for (size_t i = 0; i < sizeof each / sizeof each[0]; i++) {
+        if ((w->n[to].withheld & each[i].bit) != 0 &&
+            strncmp(l->topic, each[i].topic, strlen(each[i].topic)) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static void pass(sim *w, size_t at, int to, int retained)
 {
     const sim_letter *l = &w->tape[at];
+    if (withheld(w, l, to)) {
+        return;
+    }
     if (l->from >= 0 && w->n[l->from].group != w->n[to].group) {
         return;
     }
@@ -36,7 +58,14 @@ static void pass(sim *w, size_t at, int to, int retained)
 void sim_transmit(sim *w, size_t at)
 {
     const sim_letter *l = &w->tape[at];
-    const int kept = l->kind == 'a' || strcmp(l->topic, PQI_TOPIC_REVOCATIONS) == 0;
+    if (l->kind == 'q') {
+        if ((w->n[l->from].withheld & SIM_NO_ANSWER) == 0) {
+            sim_plane_answer(w, l);
+        }
+        return;
+    }
+    const int kept = l->kind == 'a' || (l->kind == 'c' && l->to < 0) ||
+                     strcmp(l->topic, PQI_TOPIC_REVOCATIONS) == 0;
     const int retained = kept != (w->rule == RULE_RETAIN);
     if (l->to >= 0) {
         pass(w, at, l->to, retained);
@@ -139,7 +168,7 @@ static void print_number(int from, int to, const uint8_t *b)
         seq);
 }
 
-long sim_send(sim *w, int from, int to, int owner)
+long sim_send(sim *w, int from, int to, int owner, pqi_class cls)
 {
     sim_node *s = &w->n[from];
     if (!s->up || from == to) {
@@ -154,7 +183,7 @@ long sim_send(sim *w, int from, int to, int owner)
     const pqi_outbound o = {.peer = text_of(sim_name(to)),
         .topic = text_of(topic),
         .payload = text_of(text),
-        .cls = PQI_CLASS_L};
+        .cls = cls};
     const pqi_span room = {out, sizeof out};
     pqi_status st = pqi_endpoint_send(&s->d->ep, &s->d->now, &o, room, &len);
     if (st == PQI_ERR_MISSING && w->sessions != PQI_SESSIONS_OFF) {
@@ -162,7 +191,8 @@ long sim_send(sim *w, int from, int to, int owner)
         st = s->up ? pqi_endpoint_send(&s->d->ep, &s->d->now, &o, room, &len) : PQI_ERR_STATE;
     }
     if (st != PQI_OK) {
-        printf("s %s %s %s\n", sim_name(from), sim_name(to), pqi_status_name(st));
+        printf("s %s %s %s %d %s\n", sim_name(from), sim_name(to), pqi_status_name(st), (int)cls,
+            pqi_reason_name(pqi_endpoint_reason(&s->d->ep)));
         sim_status(w, from);
         return -1;
     }
@@ -209,7 +239,8 @@ static int poll_one(sim *w, int n)
     }
     const int to = recipient_of(o.topic);
     printf("p %s %s %02x %zu\n", sim_name(n), to >= 0 ? sim_name(to) : "-", out[0], o.len);
-    const long at = sim_record(w, o.topic, out, o.len, n, to, 's');
+    const char kind = w->pl != NULL && strcmp(o.topic, PQI_TOPIC_ASK) == 0 ? 'q' : 's';
+    const long at = sim_record(w, o.topic, out, o.len, n, to, kind);
     if (at < 0) {
         return 0;
     }
@@ -219,7 +250,7 @@ static int poll_one(sim *w, int n)
 
 void sim_pump(sim *w)
 {
-    if (w->sessions == PQI_SESSIONS_OFF) {
+    if (w->sessions == PQI_SESSIONS_OFF && w->pl == NULL) {
         return;
     }
     int more = 1;
@@ -269,6 +300,10 @@ void sim_list(sim *w)
 /* The fleet gets a new root manifest, the same for everybody; the log begins anew under it. */
 void sim_new_root(sim *w)
 {
+    if (w->pl != NULL) {
+        sim_plane_rotate(w);
+        return;
+    }
     fleet_root(w->n[0].d->f, w->n[0].d->f->root_version + 1u);
     w->stolen = 0;
     for (int i = 0; i < SIM_NODES; i++) {
@@ -281,6 +316,10 @@ void sim_new_root(sim *w)
 
 void sim_revoke(sim *w, int n)
 {
+    if (w->pl != NULL) {
+        sim_plane_revoke(w, n);
+        return;
+    }
     for (size_t i = 0; i < w->n_revoked; i++) {
         if (w->revoked[i].roster_index == (uint32_t)n + 1u) {
             return;
@@ -301,11 +340,15 @@ void sim_revoke(sim *w, int n)
  * the sender's next 64 messages count as lost here. */
 static int pair_talks(sim *w, int from, int to)
 {
-    long at = sim_send(w, from, to, from);
+    const pqi_class cls = w->pl != NULL ? PQI_CLASS_H : PQI_CLASS_L;
+    long at = sim_send(w, from, to, from, cls);
     if (at < 0) {
         return 0;
     }
     sim_transmit(w, (size_t)at);
+    if (w->pl != NULL) {
+        return w->tape[at].got != 0 && (w->n[to].d->ev.classes & 1u << PQI_CLASS_H) != 0;
+    }
     if (w->tape[at].got != 0 || !w->n[to].crashed || w->sessions != PQI_SESSIONS_OFF) {
         return w->tape[at].got != 0;
     }
@@ -313,7 +356,7 @@ static int pair_talks(sim *w, int from, int to)
     if (p != NULL) {
         ((pqi_peer *)(uintptr_t)p)->send_next += PQI_HIGH_RESERVE;
     }
-    at = sim_send(w, from, to, from);
+    at = sim_send(w, from, to, from, cls);
     if (at >= 0) {
         sim_transmit(w, (size_t)at);
     }
@@ -322,6 +365,11 @@ static int pair_talks(sim *w, int from, int to)
 
 static int in_standing(const sim *w, int n)
 {
+    for (uint32_t i = 0; w->pl != NULL && i < w->pl->n_log; i++) {
+        if (w->pl->log[i].roster_index == (uint32_t)n + 1u) {
+            return 0;
+        }
+    }
     for (size_t i = 0; i < w->n_revoked; i++) {
         if (w->revoked[i].roster_index == (uint32_t)n + 1u) {
             return 0;
@@ -351,7 +399,7 @@ static void all_pairs(sim *w)
             w->n[i].d->now.unix_s += 1;
         }
         sim_pump(w);
-        if (w->sessions == PQI_SESSIONS_OFF) {
+        if (w->sessions == PQI_SESSIONS_OFF && w->pl == NULL) {
             break;
         }
     }
@@ -375,7 +423,10 @@ void sim_quiet(sim *w)
             sim_start(w, i, 0);
         }
     }
-    if (w->stolen) {
+    w->quiet = 1;
+    if (w->pl != NULL) {
+        sim_plane_calm(w);
+    } else if (w->stolen) {
         sim_new_root(w); /* the answer to a stolen revoker key, the only one there is */
     }
     printf("Q\n");

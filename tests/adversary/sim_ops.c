@@ -94,7 +94,7 @@ static void op_release(sim *w, const uint64_t *a)
 static void op_send(sim *w, const uint64_t *a)
 {
     const int from = node_of(a[0]), to = node_of(a[1]);
-    const long at = sim_send(w, from, to, w->n[from].insider ? node_of(a[2]) : from);
+    const long at = sim_send(w, from, to, w->n[from].insider ? node_of(a[2]) : from, PQI_CLASS_L);
     if (at >= 0) {
         sim_publish(w, (size_t)at);
     }
@@ -380,7 +380,7 @@ static void op_badsig(sim *w, const uint64_t *a)
 {
     const int from = node_of(a[0]), to = node_of(a[1]);
     for (uint64_t i = 0; i < 1u + a[2] % 24u && w->n[from].up; i++) {
-        const long at = sim_send(w, from, to, from);
+        const long at = sim_send(w, from, to, from, PQI_CLASS_L);
         if (at < 0) {
             return;
         }
@@ -451,6 +451,10 @@ static void op_stolen_revoker(sim *w, const uint64_t *a)
 {
     enum { MANY = 1500 };
     static msg m;
+    if (w->pl != NULL) {
+        sim_plane_steal_revoker(w, a[0], a[1]);
+        return;
+    }
     static pqi_revoked log[SIM_NODES + MANY];
     w->stolen = 1;
     const size_t own = a[0] % 2u ? 0 : w->n_revoked;
@@ -472,6 +476,91 @@ static void op_new_root(sim *w, const uint64_t *a)
     sim_new_root(w);
 }
 
+/* ---- the control plane: nothing in worlds without one ---------------------------------------------- */
+
+static void op_hours(sim *w, const uint64_t *a)
+{
+    if (w->pl != NULL) {
+        sim_plane_hours(w, a[0] % 60u + 1u);
+    }
+}
+
+static void op_plane_head(sim *w, const uint64_t *a)
+{
+    (void)a;
+    if (w->pl != NULL) {
+        sim_plane_head(w);
+    }
+}
+
+static void op_plane_policy(sim *w, const uint64_t *a)
+{
+    if (w->pl != NULL) {
+        sim_plane_policy(w, a[0]);
+    }
+}
+
+static void op_plane_entry(sim *w, const uint64_t *a)
+{
+    (void)a;
+    if (w->pl != NULL) {
+        sim_plane_entry(w);
+    }
+}
+
+static void op_trickle(sim *w, const uint64_t *a)
+{
+    if (w->pl != NULL) {
+        sim_plane_trickle(w, node_of(a[0]));
+    }
+}
+
+static void op_withhold(sim *w, const uint64_t *a)
+{
+    w->n[node_of(a[0])].withheld = (unsigned)(a[1] % 128u);
+}
+
+static void op_steal_head(sim *w, const uint64_t *a)
+{
+    if (w->pl != NULL) {
+        sim_plane_steal(w, node_of(a[0]), a[1]);
+    }
+}
+
+static void op_lose_record(sim *w, const uint64_t *a)
+{
+    if (w->pl != NULL) {
+        sim_plane_record(w, node_of(a[0]), a[1], 1);
+    }
+}
+
+static void op_roll_record(sim *w, const uint64_t *a)
+{
+    if (w->pl != NULL) {
+        sim_plane_record(w, node_of(a[0]), a[1], 0);
+    }
+}
+
+static void op_clock(sim *w, const uint64_t *a)
+{
+    if (w->pl != NULL) {
+        sim_plane_clock(w, node_of(a[0]), a[1]);
+    }
+}
+
+/* A message of class S. */
+static void op_stop(sim *w, const uint64_t *a)
+{
+    const int from = node_of(a[0]), to = node_of(a[1]);
+    if (w->pl == NULL) {
+        return;
+    }
+    const long at = sim_send(w, from, to, from, PQI_CLASS_S);
+    if (at >= 0) {
+        sim_publish(w, (size_t)at);
+    }
+}
+
 int sim_op(sim *w, const char *verb, const uint64_t arg[SIM_ARGS])
 {
     static const struct {
@@ -491,7 +580,10 @@ int sim_op(sim *w, const char *verb, const uint64_t arg[SIM_ARGS])
         {"drop-control", op_drop_control}, {"hold-control", op_hold_control},
         {"old-packet", op_old_packet}, {"newcomer", op_newcomer}, {"flood", op_flood},
         {"low-order", op_low_order}, {"stolen-revoker", op_stolen_revoker},
-        {"new-root", op_new_root}};
+        {"new-root", op_new_root}, {"hours", op_hours}, {"plane-head", op_plane_head},
+        {"plane-policy", op_plane_policy}, {"plane-entry", op_plane_entry}, {"trickle", op_trickle},
+        {"withhold", op_withhold}, {"steal-head", op_steal_head}, {"lose-record", op_lose_record},
+        {"roll-record", op_roll_record}, {"clock", op_clock}, {"stop", op_stop}};
     for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
         if (strcmp(ops[i].name, verb) == 0) {
             w->step++;

@@ -49,22 +49,35 @@ static void keep(sim_node *s)
     fake_nvm_copy(&s->pristine_nvm, &s->d->nvm);
 }
 
-void sim_make(sim *w, pqi_session_use sessions, uint8_t modes, int rounds)
+void sim_make(sim *w, pqi_session_use sessions, uint8_t modes, int rounds, int with_plane)
 {
     memset(w, 0, sizeof *w);
     w->sessions = sessions;
     w->modes = modes;
+    if (with_plane) {
+        sim_plane_make(w);
+    }
     for (int i = 0; i < SIM_NODES; i++) {
         const dev_spec spec = {.id = names[i],
             .epoch = 1,
             .roster = (uint32_t)i + 1u,
             .pub = scopes[i],
+            .also_s = with_plane,
+            .roles = with_plane && i == 2 ? PQI_CERT_ROLE_WITNESS : 0,
+            .not_before = with_plane ? 1 : 0,
+            .not_after = with_plane ? 30000000 : 0, /* a year and more */
             .seed = (uint8_t)(0x31 + i),
             .sessions = sessions,
             .modes = modes,
             .session_limits = rounds ? &quick : NULL};
         w->n[i].d = dev_new(&spec);
+        if (with_plane) {
+            sim_plane_own(w, w->n[i].d);
+        }
         assert_int_equal(dev_open(w->n[i].d), PQI_OK);
+    }
+    if (with_plane) {
+        sim_plane_begin(w);
     }
     for (int i = 0; i < SIM_STRANGERS; i++) {
         const dev_spec spec = {.id = strangers[i],
@@ -124,7 +137,11 @@ void sim_reset(sim *w)
     w->step = 0;
     w->newest_list = -1;
     w->stolen = 0;
-    if (w->n[0].d->f->root_version != 1) {
+    w->quiet = 0;
+    w->head_id = 0;
+    if (w->pl != NULL) {
+        sim_plane_reset(w);
+    } else if (w->n[0].d->f->root_version != 1) {
         fleet_root(w->n[0].d->f, 1);
     }
     w->hostile = 0;
@@ -133,6 +150,9 @@ void sim_reset(sim *w)
         char topic[PQI_TOPIC_MAX];
         pqi_endpoint_announce_topic(&w->n[i].d->ep, topic);
         w->n[i].first_ann = sim_record(w, topic, w->n[i].met, w->n[i].met_len, i, -1, 'a');
+    }
+    if (w->pl != NULL) {
+        sim_plane_retained(w);
     }
 }
 
@@ -189,7 +209,7 @@ void sim_start(sim *w, int n, int orderly)
 {
     sim_node *s = &w->n[n];
     actor = n;
-    if (s->up && orderly) {
+    if (s->up && orderly == 1) {
         pqi_endpoint_close(&s->d->ep);
     }
     s->crashed |= !orderly || s->d->power.dead; /* the cut may have hit the close */
@@ -208,6 +228,9 @@ void sim_snapshot(sim *w, int n)
     memcpy(s->snap_counters, s->d->prov.counters, sizeof s->snap_counters);
     s->snap_epoch = s->d->spec.epoch;
     s->has_snap = 1;
+    if (w->pl != NULL) {
+        printf("Z %s\n", names[n]);
+    }
 }
 
 /* An old copy of the records under counters that went on: it must be refused (INV-8); then the owner
@@ -299,6 +322,8 @@ static void shadow(const dev *d, pqi_endpoint *e, pqi_peer peers[FLEET_PEERS])
     memset(e->refused_by, 0, sizeof e->refused_by);
     memset(&e->pk, 0, sizeof e->pk);
     memset(&e->seen, 0, sizeof e->seen);
+    e->gates = 0; /* what was so at the last look: time passes */
+    e->reason = PQI_REASON_OK;
     dev_forget_ctl(&e->ctl);
     memcpy(peers, d->peers, FLEET_PEERS * sizeof *peers);
     for (size_t i = 0; i < FLEET_PEERS; i++) {
@@ -329,6 +354,9 @@ static char kind_of(const char *topic)
     if (strcmp(topic, PQI_TOPIC_REVOCATIONS) == 0 || strcmp(topic, PQI_TOPIC_REV_DELTA) == 0) {
         return 'v';
     }
+    if (strncmp(topic, "pq/4/", 5) == 0 && strchr("uhtoyqax", topic[5]) != NULL) {
+        return 'c';
+    }
     return strncmp(topic, PQI_TOPIC_ANNOUNCE, sizeof PQI_TOPIC_ANNOUNCE - 1) == 0 ? 'a' : 'd';
 }
 
@@ -349,8 +377,9 @@ static void print_event(sim *w, int n, const char *topic, int hostile, uint64_t 
         printf("E %s %s %u\n", names[n], ev->peer, ev->notes);
     }
     if (ev->kind == PQI_EV_MESSAGE) {
-        printf("A %s %s %llu %u %s %.*s %d\n", names[n], ev->peer, (unsigned long long)ev->seq,
-            ev->key_epoch, topic, (int)ev->plain.len, (const char *)ev->plain.ptr, ev->session);
+        printf("A %s %s %llu %u %s %.*s %d %u\n", names[n], ev->peer, (unsigned long long)ev->seq,
+            ev->key_epoch, topic, (int)ev->plain.len, (const char *)ev->plain.ptr, ev->session,
+            ev->classes);
     } else if (ev->kind == PQI_EV_PEER) {
         const pqi_peer *p = pqi_endpoint_peer(&d->ep, text_of(ev->peer));
         printf("P %s %s %u %u\n", names[n], ev->peer, ev->key_epoch, p ? p->ann_epoch : 0);
@@ -438,11 +467,16 @@ void sim_deliver(sim *w, int n, const char *topic, const uint8_t *b, size_t len,
         count_refusal(w, n, topic, adv_public_key_ops() - pk, now_us() - start);
         return;
     }
+    if (w->pl != NULL && st == PQI_OK) {
+        sim_plane_told(
+            w, n, topic, b, len, d->ev.kind == PQI_EV_DROP ? pqi_drop_name(d->ev.drop) : "took");
+    }
     if (st != PQI_OK) {
         printf("X %s %s\n", names[n], pqi_status_name(st));
     } else if (d->ev.kind == PQI_EV_DROP) {
         shadow(d, &ep_after, peers_after);
         const int neutral = d->ev.drop == PQI_DROP_STATE ||
+                            d->ev.drop == PQI_DROP_CLOSED || /* authentic: its number is used up */
                             (memcmp(&ep_before, &ep_after, sizeof ep_before) == 0 &&
                                 memcmp(peers_before, peers_after, sizeof peers_before) == 0 &&
                                 d->nvm.writes == writes);
@@ -453,6 +487,9 @@ void sim_deliver(sim *w, int n, const char *topic, const uint8_t *b, size_t len,
         if (l != NULL && d->ev.kind == PQI_EV_MESSAGE) {
             l->got |= 1u << n;
         }
+    }
+    if (l != NULL && l->kind == 'd' && d->ev.kind == PQI_EV_DROP && d->ev.drop == PQI_DROP_CLOSED) {
+        l->got |= 1u << n;
     }
     if (l != NULL && l->kind == 's' && adv_public_key_ops() != pk) {
         l->got |= 1u << n;

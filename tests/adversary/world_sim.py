@@ -3,6 +3,7 @@
 import subprocess
 import threading
 
+import books
 import oracle
 import schedule
 
@@ -12,11 +13,12 @@ SCOPES = {n: "plant/" + n for n in NODES}
 
 
 class World:
-    """sessions: off, prefer or require; modes: bits of PQI_MODES_*, or 0."""
+    """sessions: off, prefer or require; modes: bits of PQI_MODES_*, or 0; plane: the fleet has a control plane."""
 
-    def __init__(self, program, sessions="off", modes=0, quick=False):
+    def __init__(self, program, sessions="off", modes=0, quick=False, plane=False):
         self.command = [program, sessions, "%x" % modes, "quick" if quick else "slow"]
-        self.sessions, self.quick = sessions, quick
+        self.command += ["plane"] if plane else []
+        self.sessions, self.quick, self.plane = sessions, quick, plane
         self.proc = None
 
     def start(self):
@@ -35,7 +37,7 @@ class World:
     def run(self, lines):
         """The judge of one schedule; raises oracle.Violation."""
         return judge(self.events(lines), self.sessions, schedule.takes_nothing(
-            lines, self.sessions, self.quick))
+            lines, self.sessions, self.quick), self.plane)
 
     def events(self, lines):
         """The events of one schedule, or a last one that says how the program ended."""
@@ -61,9 +63,10 @@ class World:
         return found + ["X a the program ended with %d: %s" % (code, text)]
 
 
-def judge(events, sessions="off", additive=None):
+def judge(events, sessions="off", additive=None, plane=False):
     o = oracle.Oracle(NODES, SCOPES)
     o.sessions = sessions
+    o.books = books.Books(NODES) if plane else None
     try:
         for line in events:
             w = line.split()
@@ -76,14 +79,34 @@ def judge(events, sessions="off", additive=None):
     return o
 
 
+def accepted(o, w):
+    o.on_accepted(w[1], w[2], w[5], w[6], w[7] == "1")
+    if o.books is not None:
+        o.on_classes(w[1], w[2], int(w[8]))
+
+
+def control(o, w):
+    """c node kind root a b c d forged id before outcome"""
+    o.on_control(w[1], w[2], int(w[3]), tuple(int(x) for x in w[4:8]), w[8] == "1", int(w[9]), int(w[10]),
+                 w[11])
+
+
+def true_tick(o, w):
+    o.books.true = int(w[1])
+
+
 TOLD = {
     "S": lambda o, w: o.on_sent(w[1], w[2], w[3], w[4]),
-    "s": lambda o, w: None,
+    "s": lambda o, w: o.on_unsent(w[1], w[2], int(w[4]), w[5]),
+    "c": control,
+    "G": true_tick,
+    "Z": lambda o, w: o.books.on_snapshot(w[1]),
+    "M": lambda o, w: o.books.on_record(w[1], w[2], w[3] == "1"),
     "p": lambda o, w: None,
     "i": lambda o, w: None,
     "N": lambda o, w: o.on_number(w[1], w[2], w[3], w[4]),
     "K": lambda o, w: o.on_seal(w[1], w[2]),
-    "A": lambda o, w: o.on_accepted(w[1], w[2], w[5], w[6], w[7] == "1"),
+    "A": accepted,
     "D": lambda o, w: o.on_refused(w[1], w[2], int(w[3]), int(w[4]), w[5] == "1", w[6], w[7],
                                        w[8] == "1"),
     "P": lambda o, w: o.on_peer(w[1], w[2], int(w[3]), int(w[4])),

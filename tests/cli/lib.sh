@@ -52,6 +52,32 @@ usage_error() { # NAME ARGUMENT...
     result $? "$name"
 }
 
+said() { # NAME CODE TEXT ARGUMENT...: refused with this text on standard error
+    name=$1
+    code=$2
+    text=$3
+    shift 3
+    run "$code" "$@" && [ ! -s "$out" ] && head -n 1 "$err" | grep -q '^pqi: ' &&
+        grep -qF -- "$text" "$err"
+    result $? "$name"
+}
+
+done_with() { # NAME TEXT ARGUMENT...: done, with this text on standard output
+    name=$1
+    text=$2
+    shift 2
+    run 0 "$@" && [ ! -s "$err" ] && grep -qF -- "$text" "$out"
+    result $? "$name"
+}
+
+flip() { # FILE OFFSET COPY: one bit of that byte changes
+    python3 -c '
+import sys
+b = bytearray(open(sys.argv[1], "rb").read())
+b[int(sys.argv[2])] ^= 1
+open(sys.argv[3], "wb").write(b)' "$1" "$2" "$3"
+}
+
 finish() {
     echo "1..$count"
     [ "$bad" = 0 ]

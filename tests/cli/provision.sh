@@ -16,25 +16,6 @@ p1="--dir p1 --key-file p1.key"
 p2="--dir p2 --key-file p2.key"
 scopes='plant/pump-1:pub:L --scope plant/pump-1/cmd:sub:M'
 
-said() { # NAME CODE TEXT ARGUMENT...: refused with this text on standard error
-    name=$1
-    code=$2
-    text=$3
-    shift 3
-    # shellcheck disable=SC2086
-    run "$code" "$@" && [ ! -s "$out" ] && head -n 1 "$err" | grep -q '^pqi: ' &&
-        grep -qF -- "$text" "$err"
-    result $? "$name"
-}
-
-done_with() { # NAME TEXT ARGUMENT...: done, with this text on standard output
-    name=$1
-    text=$2
-    shift 2
-    run 0 "$@" && [ ! -s "$err" ] && grep -qF -- "$text" "$out"
-    result $? "$name"
-}
-
 # --- before there is a CA ---
 # shellcheck disable=SC2086
 {
@@ -98,7 +79,7 @@ printf 'pump-2,p2.factory,device,plant/pump-2:pubsub:M\n\0pump-4,x,device,x:pub:
 # shellcheck disable=SC2086
 {
     said "CSV with the record of another" 1 "in line 1" ca allow $ca --csv bad.csv
-    said "CSV with too few fields" 1 "does not have four fields" ca allow $ca --csv bad2.csv
+    said "CSV with too few fields" 1 "has 1 fields, not 4" ca allow $ca --csv bad2.csv
     said "CSV with a NUL" 1 "not a text file" ca allow $ca --csv bad3.csv
     done_with "CSV import" "added 1, changed 0, unchanged 0" ca allow $ca --csv list.csv
     done_with "CSV import again" "added 0, changed 0, unchanged 1" ca allow $ca --csv list.csv

@@ -17,6 +17,18 @@ done
 run 0 --version && grep -q '^pqi [0-9]' "$out"
 result $? "--version"
 
+known() { # PAGE KEY FILE: the page and the completion know every option of this --help
+    missing=
+    # shellcheck disable=SC2013 # option names have no blanks
+    for option in $(sed -n 's/^  --\([a-z0-9-]*\).*/\1/p' "$3"); do
+        [ "$option" = help ] || grep -q "Fl Fl $option" "$top/docs/man/pqi-$1.1" || missing="$missing page:$option"
+        grep -q "\[$2\]=.*--$option\b" "$top/apps/pqi/pqi.bash-completion" || missing="$missing completion:$option"
+    done
+    echo "missing:$missing" >"$err"
+    [ -z "$missing" ]
+    result $? "page and completion know the options of $2"
+}
+
 commands=$(sed -n 's/^  \([a-z][a-z0-9-]*\)  *[^ ].*/\1/p' "$tmp/help")
 [ -n "$commands" ]
 result $? "the help lists commands"
@@ -32,17 +44,14 @@ for c in $commands; do
     grep -q "^\.It .*\b$c\b\|^\.It Cm $c" "$top/docs/man/pqi.1"
     result $? "pqi(1) knows $c"
     [ -f "$top/docs/man/pqi-$c.1" ] || continue
-    missing=
-    # shellcheck disable=SC2013 # option names have no blanks
-    for option in $(sed -n 's/^  --\([a-z0-9-]*\).*/\1/p' "$tmp/one"); do
-        [ "$option" = help ] || grep -q "Fl Fl $option" "$top/docs/man/pqi-$c.1" ||
-            missing="$missing page:$option"
-        grep -q "\[$c\]=.*--$option\b" "$top/apps/pqi/pqi.bash-completion" ||
-            missing="$missing completion:$option"
+    known "$c" "$c" "$tmp/one"
+    grep -q '^Usage: pqi [a-z]* COMMAND' "$tmp/one" || continue
+    # shellcheck disable=SC2013 # names of commands have no blanks
+    for d in $(sed -n 's/^  \([a-z][a-z0-9-]*\)  *[^ ].*/\1/p' "$tmp/one"); do
+        run 0 "$c" "$d" --help && cp "$out" "$tmp/two" && grep -q "^\.Nm pqi $c $d$" "$top/docs/man/pqi-$c.1"
+        result $? "pqi-$c(1) knows $c $d"
+        known "$c" "${c}_$d" "$tmp/two"
     done
-    echo "missing:$missing" >"$err"
-    [ -z "$missing" ]
-    result $? "page and completion know the options of $c"
 done
 
 usage_error "an unknown command" nonsense

@@ -70,7 +70,8 @@ void fleet_root(fleet *f, uint32_t version)
     f->root_version = version;
     pqi_manifest_key keys[5] = {ca_key(f, 0, PQI_ROLE_ROOT),
         ca_key(f, (f->issuer != 0 ? f->issuer : FLEET_ISSUER) - 1u, PQI_ROLE_ISSUER),
-        ca_key(f, 2, PQI_ROLE_REVOKER), ca_key(f, FLEET_HEAD - 1u, PQI_ROLE_HEAD),
+        ca_key(f, 2, PQI_ROLE_REVOKER),
+        ca_key(f, (f->head != 0 ? f->head : FLEET_HEAD) - 1u, PQI_ROLE_HEAD),
         ca_key(f, FLEET_POLICY - 1u, PQI_ROLE_POLICY)};
     pqi_manifest_spec spec = {
         .root_version = version, .keys = keys, .n_keys = f->has_plane ? 5u : 3u};
@@ -102,7 +103,7 @@ fleet *fleet_get(void)
     count_verifies(f);
     static const uint8_t seed[32] = {0xca};
     fake_provider_init(&f->ca, &f->algs, seed, NULL);
-    for (pqi_key k = CA_ROOT; k <= FLEET_ISSUER_2; k++) {
+    for (pqi_key k = CA_ROOT; k <= FLEET_HEAD_2; k++) {
         assert_int_equal(fake_provider_key(&f->ca, k, PQI_KEY_SIG, PQI_SIG_ID_ML_DSA_44), PQI_OK);
     }
     fleet_root(f, 1);
@@ -147,7 +148,7 @@ size_t fleet_cert(fleet *f, fake_provider *keys, const dev_spec *s, uint8_t out[
 
 static void dev_rooms(dev *d, pqi_endpoint_cfg *c)
 {
-    c->manifest = (pqi_cspan){d->f->manifest, d->f->manifest_len};
+    c->manifest = d->root.len != 0 ? d->root : (pqi_cspan){d->f->manifest, d->f->manifest_len};
     c->revoked = d->revoked;
     c->revoked_max = PQI_REVOKED_MAX;
     c->manifest_mem = (pqi_span){d->manifest_mem, sizeof d->manifest_mem};
@@ -231,7 +232,7 @@ pqi_status dev_open(dev *d)
         .nvm = &d->nvm.nvm,
         .keys = {DEV_KEM, DEV_DH, d->spec.kem_only ? 0 : DEV_SIG},
         .cert = {d->cert, d->cert_len},
-        .pinned = d->f->pinned,
+        .pinned = d->root.len != 0 ? d->root_pin : d->f->pinned,
         .suite = d->spec.only,
         .policy = d->spec.policy,
         .limits = d->limits,

@@ -23,6 +23,7 @@ typedef struct fleet {
     uint8_t pinned[32];
     int has_plane;  /* its root names a head key and a policy key: support/plane.h */
     pqi_key issuer; /* 0: FLEET_ISSUER */
+    pqi_key head;   /* 0: FLEET_HEAD */
 } fleet;
 
 #define FLEET_ISSUER   2u /* handles of keys in fleet.ca */
@@ -30,6 +31,7 @@ typedef struct fleet {
 #define FLEET_HEAD     4u
 #define FLEET_POLICY   5u
 #define FLEET_ISSUER_2 6u
+#define FLEET_HEAD_2   7u
 
 typedef struct dev_spec {
     const char *id;
@@ -68,6 +70,9 @@ typedef struct dev {
     pqi_span sessions;
     pqi_revoked revoked[PQI_REVOKED_MAX];
     uint8_t manifest_mem[16384], policy_mem[8192], head_mem[PQI_HEAD_MAX];
+    pqi_cspan
+        root; /* the manifest it was made with, where that is not the fleet's of now; empty: it is */
+    const uint8_t *root_pin;
     pqi_limits limits;
     pqi_now now;
     pqi_event ev;

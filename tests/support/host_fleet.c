@@ -202,6 +202,9 @@ pqi_status fleet_confirm(fleet *f, const uint8_t confirm[PQI_CONFIRM_LEN])
 void fleet_schema_2(fleet *f)
 {
     static const char text[] =
+        "DROP TRIGGER root_rises; DROP TRIGGER roster_rises; DROP TABLE roots;"
+        "ALTER TABLE meta DROP COLUMN issuer_dir; ALTER TABLE meta DROP COLUMN roster_seq;"
+        "DELETE FROM migrations WHERE version = 4;"
         "CREATE TABLE revocations(roster_index INTEGER PRIMARY KEY,"
         " min_key_epoch INTEGER NOT NULL, reason INTEGER NOT NULL, seq INTEGER NOT NULL) STRICT;"
         "INSERT INTO revocations SELECT roster_index, min_key_epoch, reason, max(seq) + 1 FROM "

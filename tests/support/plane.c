@@ -30,6 +30,7 @@ void plane_free(plane *p)
 {
     p->f->has_plane = 0;
     p->f->issuer = 0;
+    p->f->head = 0;
     fleet_root(p->f, 1);
     free(p);
 }
@@ -62,7 +63,7 @@ static void log_hash(const plane *p, uint32_t n, uint8_t out[32])
     }
 }
 
-static void fill_head(const plane *p, uint32_t epoch, pqi_head *h)
+void plane_fields(const plane *p, uint32_t epoch, pqi_head *h)
 {
     uint8_t seed[32];
     memset(h, 0, sizeof *h);
@@ -86,18 +87,28 @@ static void fill_head(const plane *p, uint32_t epoch, pqi_head *h)
     steps(p, PQI_CHAIN_TOKEN, seed, PLANE_HEADS - epoch, h->token);
 }
 
-static void sign_head(plane *p, const pqi_head *h, msg *m)
+static pqi_key head_key(const plane *p)
+{
+    return p->f->head != 0 ? p->f->head : FLEET_HEAD;
+}
+
+void plane_sign(const plane *p, pqi_key signer, const pqi_head *h, msg *m)
 {
     topic(m, PQI_TOPIC_HEAD, "");
     assert_int_equal(
-        pqi_head_build(&p->f->algs, &p->f->ca.base, FLEET_HEAD, h, room(m), &m->len), PQI_OK);
+        pqi_head_build(&p->f->algs, &p->f->ca.base, signer, h, room(m), &m->len), PQI_OK);
+}
+
+static void sign_head(plane *p, const pqi_head *h, msg *m)
+{
+    plane_sign(p, head_key(p), h, m);
 }
 
 void plane_head(plane *p, msg *m)
 {
     pqi_head h;
     p->tick_base += p->tick;
-    fill_head(p, ++p->epoch, &h);
+    plane_fields(p, ++p->epoch, &h);
     sign_head(p, &h, m);
     assert_int_equal(pqi_head_decode(&p->f->algs, (pqi_cspan){m->b, m->len}, &p->head), PQI_OK);
     memcpy(p->hash, p->head.hash, sizeof p->hash);
@@ -107,7 +118,7 @@ void plane_head(plane *p, msg *m)
 void plane_twin(plane *p, msg *m)
 {
     pqi_head h;
-    fill_head(p, p->epoch, &h);
+    plane_fields(p, p->epoch, &h);
     memcpy(h.prev, p->head.prev, sizeof h.prev);
     h.time ^= 1u;
     sign_head(p, &h, m);
@@ -225,7 +236,7 @@ void plane_statement(plane *p, const dev *d, const msg *q, msg *m)
     assert_int_equal(pqi_nonce_leaf(&p->f->algs, ask.nonce, ask.kid, s.root), PQI_OK);
     answer_to(d, PQI_OBJ_STATEMENT, m);
     size_t n = 0;
-    assert_int_equal(pqi_statement_build(&p->f->algs, &p->f->ca.base, FLEET_HEAD, &s,
+    assert_int_equal(pqi_statement_build(&p->f->algs, &p->f->ca.base, head_key(p), &s,
                          (pqi_span){m->b + PQI_ANSWER_HEAD + 2, sizeof m->b - 64u}, &n),
         PQI_OK);
     m->b[PQI_ANSWER_HEAD] = (uint8_t)(n >> 8);

@@ -38,6 +38,9 @@ void plane_free(plane *p);
 void plane_head(plane *p, msg *m);
 /* Another head of the epoch of the newest one. */
 void plane_twin(plane *p, msg *m);
+/* A head of this epoch that says what is so now, and it signed by any key of the fleet: nothing here moves. */
+void plane_fields(const plane *p, uint32_t epoch, pqi_head *h);
+void plane_sign(const plane *p, pqi_key signer, const pqi_head *h, msg *m);
 /* Tick i of the newest head. */
 void plane_tick(plane *p, uint32_t i, msg *m);
 /* rules into a policy with the next number; rows as in p->policy. The next head names it. */

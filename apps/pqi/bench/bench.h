@@ -51,6 +51,7 @@ void pqi_bench_session(pqi_bench *b);
 void pqi_bench_handshake(pqi_bench *b);
 void pqi_bench_healing(pqi_bench *b);
 void pqi_bench_fleet(pqi_bench *b);
+void pqi_bench_control(pqi_bench *b);
 
 /* Instead of the groups: whether times depend on secrets; results {algorithm, operation, t,
  * measurements}. */

@@ -15,5 +15,6 @@ const pqi_bench_group pqi_bench_groups[] = {
     {"session", pqi_bench_handshake, false},
     {"session", pqi_bench_healing, false},
     {"fleet", pqi_bench_fleet, true},
+    {"control", pqi_bench_control, true},
     {NULL, NULL, false},
 };

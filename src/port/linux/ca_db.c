@@ -104,8 +104,28 @@ static const char schema_3[] =
     "ALTER TABLE meta DROP COLUMN rev_seq;"
     "ALTER TABLE meta DROP COLUMN revocations;";
 
+/* A CA under a root that is made elsewhere and changes: where the issuer key is, the number of the newest
+ * roster, and every root manifest that was in force. */
+static const char schema_4[] =
+    "ALTER TABLE meta ADD COLUMN issuer_dir TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE meta ADD COLUMN roster_seq INTEGER NOT NULL DEFAULT 0"
+    " CHECK(roster_seq BETWEEN 0 AND 4294967295);"
+    "CREATE TABLE roots(version INTEGER PRIMARY KEY CHECK(version >= 1), manifest BLOB NOT NULL,"
+    " at INTEGER NOT NULL) STRICT;"
+    "INSERT INTO roots(version, manifest, at) SELECT root_version, manifest, 0 FROM meta;"
+    "CREATE TRIGGER root_rises BEFORE UPDATE OF root_version ON meta"
+    " WHEN NEW.root_version < OLD.root_version"
+    " BEGIN SELECT RAISE(ABORT, 'root versions only rise'); END;"
+    "CREATE TRIGGER roots_stay BEFORE UPDATE ON roots"
+    " BEGIN SELECT RAISE(ABORT, 'a root manifest is final'); END;"
+    "CREATE TRIGGER roots_keep BEFORE DELETE ON roots"
+    " BEGIN SELECT RAISE(ABORT, 'a root manifest is final'); END;"
+    "CREATE TRIGGER roster_rises BEFORE UPDATE OF roster_seq ON meta"
+    " WHEN NEW.roster_seq < OLD.roster_seq"
+    " BEGIN SELECT RAISE(ABORT, 'roster numbers only rise'); END;";
+
 /* Step n brings version n to n + 1. */
-static const char *const migrations[] = {schema_1, schema_2, schema_3};
+static const char *const migrations[] = {schema_1, schema_2, schema_3, schema_4};
 /* clang-format on */
 
 #define N_MIGRATIONS ((int64_t)(sizeof migrations / sizeof migrations[0]))

@@ -105,49 +105,101 @@ static pqi_status build_manifest(pqi_host_ca *ca, pqi_provider *root, const wish
                : pqi_why_else(st, "cannot sign the root manifest: %s", pqi_status_text(st));
 }
 
+/* ca->manifest is decoded from the first `len` bytes of its buffer. */
 static pqi_status store_registry(pqi_host_ca *ca, const char *fleet, const wish *w, size_t len)
 {
+    char issuer[PQI_DIR_PATH_MAX];
     pqi_cspan bytes = {ca->manifest_bytes, len};
     pqi_cspan none = {NULL, 0};
-    pqi_status st = pqi_manifest_decode(&ca->algs, bytes, &ca->manifest);
-    if (st == PQI_OK) {
-        st = pqi_manifest_verify(&ca->algs, &ca->manifest, &ca->manifest, ca->tmp);
-    }
+    pqi_status st = pqi_ca_issuer_path(ca, issuer);
     if (st == PQI_OK) {
         st = pqi_ca_run(ca->db, "BEGIN IMMEDIATE", "");
     }
     if (st != PQI_OK) {
-        return pqi_why_else(st, "the new root manifest does not verify");
+        return st;
     }
     pqi_cspan id = {ca->manifest.fleet_id, PQI_FLEET_ID_LEN};
     st = pqi_ca_run(ca->db,
         "INSERT INTO meta(one, fleet, fleet_id, root_version, manifest, generation, next_roster,"
-        " restored, min_level, forbid) VALUES(1, ?, ?, 1, ?, 0, 1, 0, ?, ?)",
-        "tbbii", pqi_ca_str(fleet), id, bytes, (int64_t)w->policy.min_level,
-        (int64_t)w->policy.forbid);
+        " restored, min_level, forbid, issuer_dir) VALUES(1, ?, ?, ?, ?, 0, 1, 0, ?, ?, ?)",
+        "tbibiit", pqi_ca_str(fleet), id, (int64_t)ca->manifest.root_version, bytes,
+        (int64_t)w->policy.min_level, (int64_t)w->policy.forbid, pqi_ca_str(issuer));
+    if (st == PQI_OK) {
+        st = pqi_ca_run(ca->db, "INSERT INTO roots(version, manifest, at) VALUES(?, ?, ?)", "ibi",
+            (int64_t)ca->manifest.root_version, bytes, pqi_ca_now(ca));
+    }
     return st == PQI_OK ? pqi_ca_commit(ca, "init", none, fleet) : pqi_ca_abort(ca, st);
+}
+
+static pqi_status check_manifest(pqi_host_ca *ca, size_t len)
+{
+    pqi_cspan bytes = {ca->manifest_bytes, len};
+    pqi_status st = pqi_manifest_decode(&ca->algs, bytes, &ca->manifest);
+    if (st != PQI_OK) {
+        return pqi_why(st, "this is no root manifest");
+    }
+    st = pqi_manifest_verify(&ca->algs, &ca->manifest, &ca->manifest, ca->tmp);
+    return st == PQI_OK ? st
+                        : pqi_why(st, "the root manifest is not signed by as many of its root keys "
+                                      "as it asks for");
+}
+
+/* The fleet's id is made of its name in a root ceremony. */
+static pqi_status check_name(const pqi_host_ca *ca, const char *fleet)
+{
+    uint8_t id[PQI_FLEET_ID_LEN];
+    pqi_status st = pqi_fleet_id_of(&ca->algs, pqi_ca_str(fleet), id);
+    return st == PQI_OK && memcmp(id, ca->manifest.fleet_id, sizeof id) != 0
+               ? pqi_why(PQI_ERR_POLICY, "the root manifest is not of a fleet named %s", fleet)
+               : st;
+}
+
+/* A CA under a root that was made elsewhere. */
+static pqi_status make_under(pqi_host_ca *ca, const pqi_host_ca_init_opts *o)
+{
+    const wish w = wish_of(o);
+    pqi_ca_issuer issuer;
+    if (o->manifest.len > PQI_MANIFEST_MAX) {
+        return pqi_why(PQI_ERR_DECODE, "this is no root manifest");
+    }
+    memcpy(ca->manifest_bytes, o->manifest.ptr, o->manifest.len);
+    ca->policy = w.policy;
+    pqi_status st = check_manifest(ca, o->manifest.len);
+    if (st == PQI_OK) {
+        st = check_name(ca, o->fleet);
+    }
+    if (st == PQI_OK) {
+        st = pqi_ca_policy_manifest(ca, &ca->manifest);
+    }
+    if (st == PQI_OK) {
+        st = pqi_ca_issuer_get(ca, &ca->manifest, &issuer);
+    }
+    return st == PQI_OK ? store_registry(ca, o->fleet, &w, o->manifest.len) : st;
+}
+
+static pqi_status no_old_counter(pqi_host_ca *ca)
+{
+    uint64_t counter = 0;
+    pqi_status st = pqi_provider_counter_get(ca->provider, PQI_SLOT_CA_STORE, &counter);
+    return st == PQI_OK && counter != 0
+               ? pqi_why(PQI_ERR_ROLLBACK,
+                     "the keys in %s remember a registry (generation %llu) that is gone: restore a "
+                     "backup",
+                     ca->dir, (unsigned long long)counter)
+               : st;
 }
 
 static pqi_status make(pqi_host_ca *ca, const pqi_host_ca_init_opts *o)
 {
     char keys[PQI_DIR_PATH_MAX];
     pqi_provider *root = NULL;
-    uint64_t counter = 0;
     size_t len = 0;
     const wish w = wish_of(o);
     pqi_status st = check_wish(ca, &w);
     if (st != PQI_OK) {
         return st;
     }
-    st = pqi_provider_counter_get(ca->provider, PQI_SLOT_CA_STORE, &counter);
-    if (st == PQI_OK && counter != 0) {
-        return pqi_why(PQI_ERR_ROLLBACK,
-            "the keys in %s remember a registry (generation %llu) that is gone: restore a backup",
-            ca->dir, (unsigned long long)counter);
-    }
-    if (st == PQI_OK) {
-        st = pqi_dir_make(o->root_dir);
-    }
+    st = pqi_dir_make(o->root_dir);
     if (st == PQI_OK) {
         st = pqi_dir_path(o->root_dir, "keys", keys);
     }
@@ -166,6 +218,9 @@ static pqi_status make(pqi_host_ca *ca, const pqi_host_ca_init_opts *o)
         st = build_manifest(ca, root, &w, &len);
     }
     pqi_host_provider_close(root);
+    if (st == PQI_OK) {
+        st = check_manifest(ca, len);
+    }
     if (st == PQI_OK) {
         st = store_registry(ca, o->fleet, &w, len);
     }
@@ -205,17 +260,24 @@ static pqi_status same_wish(pqi_host_ca *ca, const pqi_host_ca_init_opts *o)
 {
     const wish w = wish_of(o);
     bool same = w.policy.min_level == ca->policy.min_level && w.policy.forbid == ca->policy.forbid;
-    for (uint32_t i = 0; i < ca->manifest.n_keys; i++) {
+    if (o->manifest.len != 0) {
+        pqi_cspan have = ca->manifest.encoded;
+        same =
+            same && have.len == o->manifest.len && memcmp(have.ptr, o->manifest.ptr, have.len) == 0;
+    }
+    for (uint32_t i = 0; i < ca->manifest.n_keys && o->manifest.len == 0; i++) {
         const pqi_manifest_key *k = &ca->manifest.keys[i];
         same = same && (k->role != PQI_ROLE_ROOT || k->alg == w.root_alg);
         same = same && (k->role != PQI_ROLE_ISSUER || k->alg == w.issuer_alg);
     }
-    return same ? PQI_OK
-                : pqi_why(PQI_ERR_STATE,
-                      "%s is already a CA with other algorithms or another policy", ca->dir);
+    if (same) {
+        return PQI_OK;
+    }
+    return pqi_why(PQI_ERR_STATE, "%s is already a CA with %s or another policy", ca->dir,
+        o->manifest.len != 0 ? "another root" : "other algorithms");
 }
 
-static pqi_status check_opts(const pqi_host_ca_init_opts *o)
+static pqi_status check_opts(const pqi_host_ca_cfg *cfg, const pqi_host_ca_init_opts *o)
 {
     if (o->min_level > 5) {
         return pqi_why(PQI_ERR_ARG, "levels are 1 to 5");
@@ -223,6 +285,12 @@ static pqi_status check_opts(const pqi_host_ca_init_opts *o)
     if (o->allow_unstandard && o->forbid_pre) {
         return pqi_why(PQI_ERR_ARG, "a CA that certifies none without a final standard does not "
                                     "certify what is not standardised");
+    }
+    if ((o->manifest.len != 0) == (o->root_dir != NULL)) {
+        return pqi_why(PQI_ERR_ARG, "a root directory or a root manifest is needed");
+    }
+    if ((o->manifest.len != 0) != (cfg->issuer_dir != NULL)) {
+        return pqi_why(PQI_ERR_ARG, "a root manifest and an issuer directory go together");
     }
     return check_fleet(o->fleet);
 }
@@ -233,11 +301,11 @@ pqi_status pqi_host_ca_init(
     pqi_host_ca *ca = NULL;
     int64_t made = 0;
     pqi_why_clear();
-    if (cfg == NULL || opts == NULL || hash == NULL || opts->root_dir == NULL) {
+    if (cfg == NULL || opts == NULL || hash == NULL) {
         return pqi_why(PQI_ERR_ARG, "a CA directory, a root directory and a fleet name are needed");
     }
     memset(hash, 0, 32);
-    pqi_status st = check_opts(opts);
+    pqi_status st = check_opts(cfg, opts);
     if (st == PQI_OK) {
         st = pqi_ca_attach(&ca, cfg, 1);
     }
@@ -245,7 +313,10 @@ pqi_status pqi_host_ca_init(
         st = pqi_ca_int(ca->db, &made, "SELECT count(*) FROM meta", "");
     }
     if (st == PQI_OK && made == 0) {
-        st = make(ca, opts);
+        st = no_old_counter(ca);
+        if (st == PQI_OK) {
+            st = opts->manifest.len != 0 ? make_under(ca, opts) : make(ca, opts);
+        }
     } else if (st == PQI_OK) {
         st = same_fleet(ca, opts->fleet);
         if (st == PQI_OK) {
@@ -285,7 +356,9 @@ static pqi_status skip_numbers(pqi_host_ca *ca, pqi_host_ca_recovered *out)
     }
     st = pqi_ca_run(ca->db, "UPDATE devices SET last_epoch = last_epoch + ?", "i", skip);
     if (st == PQI_OK) {
-        st = pqi_ca_run(ca->db, "UPDATE meta SET next_roster = next_roster + ?", "i", skip);
+        st = pqi_ca_run(ca->db,
+            "UPDATE meta SET next_roster = next_roster + ?1, roster_seq = roster_seq + ?1", "i",
+            skip);
     }
     if (st == PQI_OK) {
         st = pqi_ca_run(ca->db, "DELETE FROM challenges", "");

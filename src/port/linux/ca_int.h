@@ -23,6 +23,7 @@ struct pqi_host_ca {
     pqi_alg_policy policy; /* of the registry */
     pqi_span tmp;          /* for every algorithm */
     pqi_span object;       /* PQI_GRANT_MAX bytes: the object in work */
+    pqi_host_role *issuer; /* NULL: not opened, or the key is in DIR/keys */
 };
 
 int64_t pqi_ca_now(const pqi_host_ca *ca);
@@ -56,6 +57,25 @@ PQI_MUST_CHECK pqi_status pqi_ca_log_seq(pqi_host_ca *ca, uint32_t *seq);
 PQI_MUST_CHECK pqi_status pqi_ca_log_append(pqi_host_ca *ca, const pqi_revoked *r);
 PQI_MUST_CHECK pqi_status pqi_ca_log_apply(pqi_host_ca *ca);
 PQI_MUST_CHECK pqi_status pqi_ca_log_merge(pqi_host_ca *ca, pqi_cspan in, uint32_t *merged);
+
+/* Begins the log of a later root version with what is in force, inside a transaction; from here on that
+ * version is the registry's. */
+PQI_MUST_CHECK pqi_status pqi_ca_log_carry(pqi_host_ca *ca, uint32_t version, uint32_t *carried);
+
+/* The key that signs, opened when it is asked for first; a key of m's issuers (PQI_ERR_POLICY: it is none).
+ * It stays ca's. PQI_ERR_MISSING: no key; statuses of pqi_host_role_open(). */
+typedef struct pqi_ca_issuer {
+    pqi_provider *p;
+    pqi_key key;
+    int32_t alg;
+    uint8_t kid[PQI_KID_LEN];
+} pqi_ca_issuer;
+PQI_MUST_CHECK pqi_status pqi_ca_issuer_get(
+    pqi_host_ca *ca, const pqi_manifest *m, pqi_ca_issuer *out);
+/* cfg.issuer_dir as it stands in the registry from now on: absolute, or "". */
+PQI_MUST_CHECK pqi_status pqi_ca_issuer_path(const pqi_host_ca *ca, char out[PQI_DIR_PATH_MAX]);
+/* Do root and issuer keys of m pass the CA's policy? PQI_OK; PQI_ERR_POLICY; PQI_ERR_UNSUPPORTED. */
+PQI_MUST_CHECK pqi_status pqi_ca_policy_manifest(pqi_host_ca *ca, const pqi_manifest *m);
 
 /* A device's row. */
 typedef struct pqi_ca_device {

@@ -147,8 +147,12 @@ static pqi_status make_cert(pqi_host_ca *ca, issue_work *w, uint32_t suites, uin
     c.assurance = r->assurance & w->device.assurance;
     c.roster_index = w->device.roster_index;
     pqi_span out = {w->cert_bytes, sizeof w->cert_bytes};
-    pqi_status st =
-        pqi_cert_build(&ca->algs, ca->provider, PQI_HANDLE_CA_ISSUER, &c, out, &w->cert_len);
+    pqi_ca_issuer issuer;
+    pqi_status st = pqi_ca_issuer_get(ca, &ca->manifest, &issuer);
+    if (st != PQI_OK) {
+        return st;
+    }
+    st = pqi_cert_build(&ca->algs, issuer.p, issuer.key, &c, out, &w->cert_len);
     if (st != PQI_OK) {
         return pqi_why(st, "cannot sign the certificate: %s", pqi_status_text(st));
     }

@@ -259,6 +259,7 @@ void pqi_host_ca_close(pqi_host_ca *ca)
         return;
     }
     pqi_ca_db_close(ca->db);
+    pqi_host_role_close(ca->issuer);
     pqi_host_provider_close(ca->provider);
     if (ca->tmp.ptr != NULL) {
         pqi_wipe(ca->tmp.ptr, ca->tmp.len);

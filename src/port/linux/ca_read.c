@@ -41,7 +41,7 @@ pqi_status pqi_host_ca_get_info(pqi_host_ca *ca, pqi_host_ca_info *out)
         " meta.root_version), (SELECT count(*) FROM devices),"
         " (SELECT count(*) FROM certs), (SELECT count(*) FROM certs WHERE state = 'pending'),"
         " (SELECT count(*) FROM certs WHERE state = 'active'),"
-        " (SELECT count(*) FROM devices WHERE state = 'revoked') FROM meta",
+        " (SELECT count(*) FROM devices WHERE state = 'revoked'), roster_seq, issuer_dir FROM meta",
         "");
     if (st == PQI_OK) {
         st = pqi_ca_step(ca->db, s);
@@ -61,6 +61,9 @@ pqi_status pqi_host_ca_get_info(pqi_host_ca *ca, pqi_host_ca_info *out)
         out->provider_caps = pqi_provider_caps(ca->provider);
         out->provider = pqi_provider_name(ca->provider);
         out->policy = ca->policy;
+        out->roster_seq = (uint32_t)sqlite3_column_int64(s, 8);
+        (void)text_col(s, 9, out->issuer_dir, sizeof out->issuer_dir);
+        out->needs_revoker = ca->manifest.threshold[PQI_ROLE_REVOKER] != 0;
         for (uint32_t i = 0; i < ca->manifest.n_keys; i++) {
             const pqi_manifest_key *k = &ca->manifest.keys[i];
             out->root_alg = k->role == PQI_ROLE_ROOT ? k->alg : out->root_alg;
@@ -218,6 +221,17 @@ pqi_status pqi_host_ca_each_audit(
     }
     (void)sqlite3_finalize(s);
     return st == PQI_ERR_MISSING ? PQI_OK : st;
+}
+
+pqi_status pqi_host_ca_manifest_of(pqi_host_ca *ca, uint32_t version, pqi_span out, size_t *out_len)
+{
+    pqi_why_clear();
+    if (ca == NULL || out_len == NULL) {
+        return pqi_why(PQI_ERR_ARG, "an argument is missing");
+    }
+    pqi_status st = pqi_ca_blob(ca->db, out, out_len,
+        "SELECT manifest FROM roots WHERE version = ?", "i", (int64_t)version);
+    return st == PQI_ERR_MISSING ? pqi_why(st, "there was no root version %u here", version) : st;
 }
 
 pqi_status pqi_host_ca_manifest(pqi_host_ca *ca, pqi_span out, size_t *out_len)

@@ -2,6 +2,7 @@
  * The log of revocations: what it holds, what is signed of it, and what a published one adds to it. */
 #include "port/linux/ca_int.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,12 +98,36 @@ pqi_status pqi_ca_log_apply(pqi_host_ca *ca)
 
 /* ---- signing ------------------------------------------------------------------------------------ */
 
-static pqi_status sign_log(
-    pqi_host_ca *ca, uint32_t from, const pqi_revoked *entries, size_t n, pqi_span out, size_t *len)
+/* Who signs: role directories, or the issuer where there are none. */
+typedef struct signers {
+    pqi_host_role *const *roles;
+    size_t n;
+} signers;
+
+static pqi_status build(pqi_host_ca *ca, const signers *by, const pqi_revocations *head,
+    const pqi_revoked *entries, size_t n, pqi_span out, size_t *len)
 {
-    const pqi_key issuer = PQI_HANDLE_CA_ISSUER;
+    const pqi_cspan none = {NULL, 0};
+    pqi_ca_issuer issuer;
+    if (by->n != 0) {
+        return pqi_host_roles_sign_revocations(by->roles, by->n, head, entries, n, none, out, len);
+    }
+    if (ca->manifest.threshold[PQI_ROLE_REVOKER] != 0) {
+        return pqi_why(PQI_ERR_POLICY,
+            "the root manifest names a revoker: the log needs the signature of its key");
+    }
+    pqi_status st = pqi_ca_issuer_get(ca, &ca->manifest, &issuer);
+    if (st != PQI_OK) {
+        return st;
+    }
+    st = pqi_revocations_build(&ca->algs, issuer.p, &issuer.key, 1, head, entries, n, out, len);
+    return st == PQI_OK ? st : pqi_why(st, "cannot sign the revocations: %s", pqi_status_text(st));
+}
+
+static pqi_status sign_log(pqi_host_ca *ca, const signers *by, uint32_t from,
+    const pqi_revoked *entries, size_t n, pqi_span out, size_t *len, int *quorum)
+{
     pqi_revocations head;
-    int quorum = 0;
     if (from > n || (from == n && n != 0)) {
         return pqi_why(PQI_ERR_MISSING, "the log of revocations has %zu entries: none behind %u", n,
             (unsigned)from);
@@ -113,48 +138,95 @@ static pqi_status sign_log(
     head.from = from;
     pqi_status st = log_hash(ca, entries, from, head.prev);
     if (st == PQI_OK) {
-        st = pqi_revocations_build(
-            &ca->algs, ca->provider, &issuer, 1, &head, entries + from, n - from, out, len);
+        st = build(ca, by, &head, entries + from, n - from, out, len);
     }
     if (st != PQI_OK) {
-        return pqi_why(st, "cannot sign the revocations: %s", pqi_status_text(st));
+        return pqi_why_else(st, "cannot sign the revocations: %s", pqi_status_text(st));
     }
     st = pqi_revocations_decode(&ca->algs, (pqi_cspan){out.ptr, *len}, &head);
     if (st == PQI_OK) { /* what we sign is what others accept */
-        st = pqi_revocations_verify(&ca->algs, &head, &ca->manifest, ca->tmp, &quorum);
+        st = pqi_revocations_verify(&ca->algs, &head, &ca->manifest, ca->tmp, quorum);
     }
     if (st != PQI_OK) {
         memset(out.ptr, 0, *len);
         *len = 0;
-        return pqi_why(st, "the signed revocations do not verify");
+        return by->n != 0 ? pqi_why(PQI_ERR_POLICY,
+                                "these keys are not enough: the manifest asks for the revoker's")
+                          : pqi_why(st, "the signed revocations do not verify");
     }
     return PQI_OK;
 }
 
-pqi_status pqi_host_ca_revocations_from(
-    pqi_host_ca *ca, uint32_t from, pqi_span out, size_t *out_len)
+pqi_status pqi_host_ca_revocations_signed(pqi_host_ca *ca, uint32_t from,
+    pqi_host_role *const *roles, size_t n_roles, pqi_span out, size_t *out_len, int *quorum)
 {
+    const signers by = {roles, n_roles};
     size_t n = 0;
     pqi_why_clear();
-    if (ca == NULL || out_len == NULL) {
+    if (ca == NULL || out_len == NULL || quorum == NULL || (roles == NULL && n_roles != 0)) {
         return pqi_why(PQI_ERR_ARG, "an argument is missing");
     }
     *out_len = 0;
+    *quorum = 0;
     pqi_revoked *entries = calloc(PQI_REV_LOG_MAX, sizeof *entries);
     if (entries == NULL) {
         return pqi_why(PQI_ERR_LIMIT, "out of memory");
     }
     pqi_status st = read_log(ca, entries, &n);
     if (st == PQI_OK) {
-        st = sign_log(ca, from, entries, n, out, out_len);
+        st = sign_log(ca, &by, from, entries, n, out, out_len, quorum);
     }
     free(entries);
     return st;
 }
 
+pqi_status pqi_host_ca_revocations_from(
+    pqi_host_ca *ca, uint32_t from, pqi_span out, size_t *out_len)
+{
+    int quorum = 0;
+    return pqi_host_ca_revocations_signed(ca, from, NULL, 0, out, out_len, &quorum);
+}
+
 pqi_status pqi_host_ca_revocations(pqi_host_ca *ca, pqi_span out, size_t *out_len)
 {
     return pqi_host_ca_revocations_from(ca, 0, out, out_len);
+}
+
+/* ---- a new root version ------------------------------------------------------------------------- */
+
+/* Is there a later entry about the same device that says as much or more? */
+static bool is_outdone(const pqi_revoked *entries, size_t n, size_t i)
+{
+    for (size_t j = 0; j < n; j++) {
+        if (entries[j].roster_index == entries[i].roster_index && j != i &&
+            (entries[j].min_key_epoch > entries[i].min_key_epoch ||
+                (entries[j].min_key_epoch == entries[i].min_key_epoch && j < i))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+pqi_status pqi_ca_log_carry(pqi_host_ca *ca, uint32_t version, uint32_t *carried)
+{
+    size_t n = 0;
+    *carried = 0;
+    pqi_revoked *entries = calloc(PQI_REV_LOG_MAX, sizeof *entries);
+    if (entries == NULL) {
+        return pqi_why(PQI_ERR_LIMIT, "out of memory");
+    }
+    pqi_status st = read_log(ca, entries, &n);
+    if (st == PQI_OK) {
+        st = pqi_ca_run(ca->db, "UPDATE meta SET root_version = ?", "i", (int64_t)version);
+    }
+    for (size_t i = 0; i < n && st == PQI_OK; i++) {
+        if (!is_outdone(entries, n, i)) {
+            st = pqi_ca_log_append(ca, &entries[i]);
+            *carried += 1;
+        }
+    }
+    free(entries);
+    return st;
 }
 
 /* ---- a published log ---------------------------------------------------------------------------- */

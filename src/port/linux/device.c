@@ -11,6 +11,7 @@
 
 #include <pqi/wipe.h>
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -280,8 +281,27 @@ pqi_status pqi_host_device_join(const pqi_host_device_cfg *cfg, pqi_cspan challe
 
 /* ---- install ------------------------------------------------------------------------------------ */
 
-static pqi_status open_grant(
-    pqi_host_device *d, pqi_cspan in, const pqi_now *now, pqi_span plain, pqi_grant *g)
+/* What the grant must be under: the pinned root, or the version after it, which the grant then brings. */
+static pqi_status root_of(pqi_host_device *d, pqi_cspan manifest, uint8_t hash[32])
+{
+    pqi_manifest *m = malloc(sizeof *m);
+    if (m == NULL) {
+        return pqi_why(PQI_ERR_LIMIT, "out of memory");
+    }
+    memcpy(hash, d->record.pinned, 32);
+    pqi_status st = pqi_manifest_decode(&d->algs, manifest, m);
+    bool later = st == PQI_OK && !pqi_ct_eq(m->hash, hash, 32) && d->record.manifest_len != 0;
+    st = later ? pqi_device_next_root(d, manifest, m)
+               : PQI_OK; /* others pqi_grant_check() refuses */
+    if (later && st == PQI_OK) {
+        memcpy(hash, m->hash, 32);
+    }
+    free(m);
+    return st;
+}
+
+static pqi_status open_grant(pqi_host_device *d, pqi_cspan in, const pqi_now *now, pqi_span plain,
+    pqi_grant *g, uint8_t root[32])
 {
     pqi_device_record *r = &d->record;
     pqi_join_keys k = pqi_device_keys(r->pending, r->pending_sig);
@@ -299,7 +319,11 @@ static pqi_status open_grant(
         return pqi_why(st, "the grant is not for the pending request of %s, or was altered", r->id);
     }
     if (st == PQI_OK) {
-        st = pqi_grant_check(&d->algs, d->provider, &k, id_of(r), r->pinned, g, now, d->tmp);
+        st = root_of(d, g->manifest, root);
+        if (st != PQI_OK) {
+            return st;
+        }
+        st = pqi_grant_check(&d->algs, d->provider, &k, id_of(r), root, g, now, d->tmp);
         if (st == PQI_ERR_AUTH) {
             return pqi_why(st, "the grant is not from the pinned root, or not for these keys");
         }
@@ -310,8 +334,8 @@ static pqi_status open_grant(
     return words(st, "open the grant");
 }
 
-static pqi_status take_grant(
-    pqi_host_device *d, const pqi_grant *g, const uint8_t hash[32], uint8_t *confirm)
+static pqi_status take_grant(pqi_host_device *d, const pqi_grant *g, const uint8_t hash[32],
+    const uint8_t root[32], uint8_t *confirm)
 {
     pqi_device_record *r = &d->record;
     pqi_cert c;
@@ -339,6 +363,7 @@ static pqi_status take_grant(
     r->challenge_len = 0;
     r->key_epoch = c.key_epoch;
     memcpy(r->grant_hash, hash, 32);
+    memcpy(r->pinned, root, 32);
     memcpy(r->confirm, confirm, PQI_CONFIRM_LEN);
     memcpy(r->cert, g->cert.ptr, g->cert.len);
     r->cert_len = g->cert.len;
@@ -350,7 +375,7 @@ static pqi_status take_grant(
 
 static pqi_status install(pqi_host_device *d, pqi_cspan in, const pqi_now *now, uint8_t *confirm)
 {
-    uint8_t hash[32];
+    uint8_t hash[32], root[32];
     pqi_device_record *r = &d->record;
     pqi_status st = d->algs.classic->hash(PQI_HASH_SHA256, &in, 1, hash);
     if (st != PQI_OK) {
@@ -372,9 +397,9 @@ static pqi_status install(pqi_host_device *d, pqi_cspan in, const pqi_now *now, 
     if (plain.ptr == NULL) {
         return pqi_why(PQI_ERR_LIMIT, "out of memory");
     }
-    st = open_grant(d, in, now, plain, &g);
+    st = open_grant(d, in, now, plain, &g, root);
     if (st == PQI_OK) {
-        st = take_grant(d, &g, hash, confirm);
+        st = take_grant(d, &g, hash, root, confirm);
     }
     pqi_wipe(&g, sizeof g);
     pqi_wipe(plain.ptr, plain.len);

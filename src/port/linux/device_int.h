@@ -60,6 +60,10 @@ PQI_MUST_CHECK pqi_status pqi_device_attach(
     pqi_host_device **out, const pqi_host_device_cfg *cfg, int create);
 PQI_MUST_CHECK pqi_status pqi_device_save(pqi_host_device *d);
 
+/* Is it the version after the installed root, signed by the thresholds of both? It decodes into *m.
+ * PQI_ERR_AUTH, PQI_ERR_DECODE in words. */
+PQI_MUST_CHECK pqi_status pqi_device_next_root(pqi_host_device *d, pqi_cspan in, pqi_manifest *m);
+
 /* ---- device_control.c ---- */
 
 PQI_MUST_CHECK pqi_status pqi_device_room(pqi_span *s, size_t len);

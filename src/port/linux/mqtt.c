@@ -441,6 +441,7 @@ pqi_status pqi_host_mqtt_publish(
     if (m->link == LINK_UP && m->out.n == 0) {
         pqi_status st = hand_over(m, topic, payload, qos, retain);
         if (st != PQI_AGAIN) {
+            m->stats.dropped_out += st != PQI_OK ? 1u : 0u;
             return st;
         }
     }

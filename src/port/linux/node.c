@@ -138,6 +138,14 @@ pqi_status pqi_host_node_open(pqi_host_node **out, const pqi_host_node_cfg *cfg)
     return PQI_OK;
 }
 
+/* What nobody called us for is no error of who polls: a broker of MQTT 5 may say at any time that it takes no packet
+ * of this size. It is lost as on the way, and counted there. */
+static pqi_status publish_own(pqi_host_node *n, const char *topic, pqi_cspan payload, int retain)
+{
+    const pqi_status st = pqi_host_mqtt_publish(n->mqtt, topic, payload, 1, retain);
+    return st == PQI_ERR_ARG ? PQI_OK : st;
+}
+
 /* Publishes what the endpoint wants to send by itself. Only while connected: a handshake or a question that
  * waits in a queue is worth nothing. What we know grows old without a broker too, and that is written. */
 static pqi_status pump(pqi_host_node *n, const pqi_now *now)
@@ -152,7 +160,7 @@ static pqi_status pump(pqi_host_node *n, const pqi_now *now)
         pqi_status st =
             pqi_endpoint_poll(n->endpoint, now, (pqi_span){n->packet, n->packet_len}, &o);
         if (st == PQI_OK && o.len != 0) {
-            st = pqi_host_mqtt_publish(n->mqtt, o.topic, (pqi_cspan){n->packet, o.len}, 1, 0);
+            st = publish_own(n, o.topic, (pqi_cspan){n->packet, o.len}, 0);
         }
         if (st != PQI_OK) {
             return st;
@@ -222,7 +230,7 @@ static pqi_status announce(pqi_host_node *n)
     n->announce_len = len;
     n->announced_ms = pqi_host_now().mono_ms;
     n->replaced = 0;
-    return pqi_host_mqtt_publish(n->mqtt, n->announce_topic, (pqi_cspan){n->announce, len}, 1, 1);
+    return publish_own(n, n->announce_topic, (pqi_cspan){n->announce, len}, 1);
 }
 
 /* Did somebody replace our retained announcement (the broker lets anybody)? Newcomers would not find

@@ -13,7 +13,9 @@ enum pqi_point {
     PQI_POINT_FILE_RENAME = 5, /* on the disk under the temporary name */
     PQI_POINT_FILE_DIR = 6,    /* renamed, the directory not yet synced */
     PQI_POINT_FILE_DONE = 7,   /* durable; a failure here has no meaning and is ignored */
-    PQI_POINT_FILE_LAST = 7
+    PQI_POINT_FILE_LAST = 7,
+    PQI_POINT_DB_SEND = 16, /* a statement goes to PostgreSQL */
+    PQI_POINT_DB_DONE = 17  /* its answer is here */
 };
 
 /* Returns 0 to go on or an errno value with which the step fails. */

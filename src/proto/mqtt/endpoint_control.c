@@ -195,7 +195,7 @@ void pqi_ep_effects(pqi_endpoint *e, const pqi_now *now, unsigned what, pqi_even
     }
     if ((what & (PQI_CTL_NEW_POLICY | PQI_CTL_NEW_ROOT)) != 0) {
         tighten(e);
-        pqi_ep_sessions_judge(e, now);
+        pqi_ep_sessions_judge(e);
     }
     if ((what & PQI_CTL_NEW_PATH) != 0) {
         ev->announce = 1;

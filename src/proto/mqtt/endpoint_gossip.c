@@ -244,6 +244,8 @@ pqi_reason pqi_ep_control_only(pqi_endpoint *e, const pqi_now *now, size_t at)
     const pqi_reason r = pqi_ep_gate(e, now, &d);
     if (pqi_reason_allows(r)) {
         s->flags &= (uint8_t)~PQI_EP_ONLY;
+        e->sessions->env.pairs[at].dirty = 1; /* it is one like any other, and stored */
+        pqi_ep_session_mark(e, at);
         return PQI_REASON_OK;
     }
     return r;

@@ -92,7 +92,14 @@ static int32_t get_sig_id(rd *r)
     return id != 0 ? id : (int32_t)rd_u32(r);
 }
 
-static void put_peer(wr *w, const pqi_peer *p)
+/* Under a root whose first roster is not here yet, a number is of the root before: it counts until that one comes, and
+ * a start must not take it for one of the new root's. */
+static uint32_t roster_of(const pqi_endpoint *e, const pqi_peer *p)
+{
+    return e->roster_root == e->ctl.manifest.root_version ? p->roster_seq : 0;
+}
+
+static void put_peer(const pqi_endpoint *e, wr *w, const pqi_peer *p)
 {
     wr_vec16(w, (pqi_cspan){(const uint8_t *)p->id, p->id_len});
     wr_bytes(w, (pqi_cspan){p->key_id, PQI_KEY_ID_LEN});
@@ -129,7 +136,7 @@ static void put_peer(wr *w, const pqi_peer *p)
         wr_bytes(w, (pqi_cspan){p->prekey.x25519_pk, PQI_X25519_LEN});
     }
     wr_bytes(w, (pqi_cspan){p->issuer_kid, PQI_KID_LEN});
-    wr_u32(w, p->roster_seq);
+    wr_u32(w, roster_of(e, p));
 }
 
 static void get_exact(rd *r, uint8_t *out, size_t n)
@@ -243,7 +250,7 @@ pqi_status pqi_ep_save_peers(pqi_endpoint *e, const pqi_ep_change *c)
     for (size_t i = 0; i < e->cfg.n_peers; i++) {
         bool changed = c->peer != NULL && i == c->at;
         if (changed || e->cfg.peers[i].used) {
-            put_peer(&w, changed ? c->peer : &e->cfg.peers[i]);
+            put_peer(e, &w, changed ? c->peer : &e->cfg.peers[i]);
         }
     }
     size_t len = 0;

@@ -123,7 +123,8 @@ static pqi_status send_v1(pqi_endpoint *e, size_t at, const pqi_now *now, const 
         .not_after = msg->not_after,
         .cls = msg->cls};
     seal_to(p, prekey, &in);
-    if (in.suite == NULL || in.sig_alg == NULL) {
+    if (in.suite == NULL || in.sig_alg == NULL ||
+        pqi_policy_sig(&e->cfg.policy, in.sig_alg) != PQI_OK) {
         return PQI_ERR_POLICY;
     }
     size_t need = pqi_v1_len(in.suite, in.sig_alg,

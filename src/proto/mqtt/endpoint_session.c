@@ -285,25 +285,7 @@ void pqi_ep_session_end(pqi_endpoint *e, size_t at)
     }
 }
 
-/* Does the session that is sent on, or is being made, pass the policy in force? Sessions of a pair are of the
- * same suite and mode but for such a change. */
-static bool session_passes(const pqi_endpoint *e, size_t at, const pqi_now *now)
-{
-    const pqi_ep_sessions *s = e->sessions;
-    const pqi_pair_at who = {.index = (uint32_t)at, .now_ms = now->mono_ms};
-    pqi_pair_info info;
-    if (pqi_pair_about(&s->env, &who, &info) != PQI_OK || !pqi_ep_policy_ok(e, &e->cfg.peers[at])) {
-        return false;
-    }
-    if (!info.sends) { /* a handshake on its way says what was agreed before */
-        return info.role == PQI_PAIR_NONE;
-    }
-    const pqi_suite *suite = pqi_algs_suite(e->cfg.algs, info.suite);
-    return suite != NULL && pqi_policy_suite(&e->cfg.policy, suite) == PQI_OK &&
-           (s->policy.modes & PQI_HS_MODE_BIT(info.mode)) != 0;
-}
-
-void pqi_ep_sessions_judge(pqi_endpoint *e, const pqi_now *now)
+void pqi_ep_sessions_judge(pqi_endpoint *e)
 {
     pqi_ep_sessions *s = e->sessions;
     if (s == NULL) {
@@ -312,8 +294,12 @@ void pqi_ep_sessions_judge(pqi_endpoint *e, const pqi_now *now)
     s->policy.algs = e->cfg.policy;
     s->policy.modes = e->cfg.sessions.modes;
     for (size_t i = 0; i < e->cfg.n_peers; i++) {
-        if (e->cfg.peers[i].used && !session_passes(e, i, now)) {
+        const pqi_peer *p = &e->cfg.peers[i];
+        const bool ok = pqi_pair_passes(&s->env, (uint32_t)i, &s->policy);
+        if (p->used && !(ok && pqi_ep_policy_ok(e, p))) {
             pqi_ep_session_end(e, i);
+        } else if (p->used) {
+            pqi_ep_session_mark(e, i); /* a handshake that ended may begin again */
         }
     }
 }

@@ -69,7 +69,7 @@ void pqi_ep_sessions_close(pqi_endpoint *e);
 /* Ends what a peer has: it was revoked, or comes with other keys. */
 void pqi_ep_session_end(pqi_endpoint *e, size_t at);
 /* After the policy changed: ends sessions that it does not allow any more. */
-void pqi_ep_sessions_judge(pqi_endpoint *e, const pqi_now *now);
+void pqi_ep_sessions_judge(pqi_endpoint *e);
 /* The SHA-384 of a certificate whose SHA-256 is the peer's, for suites that use it. */
 void pqi_ep_session_cert(pqi_endpoint *e, size_t at, pqi_cspan cert);
 

@@ -70,6 +70,9 @@ bool pqi_ep_session_restore(pqi_endpoint *e, const pqi_ep_link *p)
         s->marks[at] |= rec.n > 1 ? PQI_EP_TWO : 0u;
         st = pqi_pair_restore(&s->env, &p->at, &rec);
     }
+    if (st == PQI_OK && !pqi_pair_passes(&s->env, (uint32_t)at, &s->policy)) {
+        pqi_pair_end(&s->env, (uint32_t)at); /* of a policy that was: it leaves the medium */
+    }
     if (st != PQI_OK && st != PQI_ERR_MISSING && is_final(st)) {
         s->marks[at] |= PQI_EP_LOST; /* told with the next event of this peer */
     }
@@ -112,6 +115,10 @@ pqi_status pqi_ep_session_store(pqi_endpoint *e, const pqi_ep_link *p)
     pqi_sess_record rec = {0};
     room r;
     pqi_status st = pqi_pair_record(&s->env, &p->at, &rec);
+    if (st == PQI_OK && (s->sides[p->at.index].flags & PQI_EP_ONLY) != 0) {
+        pqi_wipe(rec.gen, sizeof rec.gen); /* no restart makes more of it than it is */
+        rec.n = 0;
+    }
     if (st == PQI_OK) {
         st = write(e, p, &rec, &r);
         pqi_wipe(&r, sizeof r);
