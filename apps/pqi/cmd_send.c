@@ -119,6 +119,36 @@ static pqi_cli_exit wait_for_session(const send_args *a, pqi_host_node *node)
                      "no session with %s within %llu s", a->to, (unsigned long long)seconds);
 }
 
+/* Where the policy asks for rosters, who did not learn us before needs the proof that we are in the newest one. */
+static bool lacks_proof(const pqi_endpoint *e)
+{
+    return (e->ctl.policy.rules.flags & PQI_POLICY_ROSTER) != 0 && e->ctl.path_len == 0;
+}
+
+/* Works until our announcement has the proof: who only ever sends could not be learned without it. Who learned us
+ * before listens all the same, so that a control plane that is away stops nothing. */
+static pqi_cli_exit wait_for_proof(const send_args *a, pqi_host_node *node)
+{
+    const double end = pqi_cli_seconds() + (double)a->wait;
+    const pqi_endpoint *e = pqi_host_node_endpoint(node);
+    pqi_node_event ev;
+    pqi_status st = PQI_OK;
+    while (st == PQI_OK && lacks_proof(e) && pqi_cli_seconds() < end) {
+        st = pqi_host_node_poll(node, 50, &ev);
+    }
+    if (st == PQI_OK && lacks_proof(e)) {
+        (void)fprintf(stderr,
+            "pqi: no proof came within %llu s that this device is in the fleet's roster: %s "
+            "listens only if it has "
+            "learned of it before\n",
+            (unsigned long long)a->wait, a->to);
+    }
+    if (st == PQI_OK) {
+        st = pqi_host_node_poll(node, 0, &ev); /* announces it */
+    }
+    return st == PQI_OK ? PQI_CLI_OK : pqi_cli_status(st, "waiting for the control plane");
+}
+
 /* Works until the broker has everything. */
 static pqi_cli_exit drain(const send_args *a, pqi_host_node *node)
 {
@@ -283,6 +313,10 @@ static pqi_cli_exit run(const send_args *a, pqi_class cls, const char *message)
         return rc;
     }
     rc = wait_for_peer(a, n.node);
+    const bool urgent = cls == PQI_CLASS_S; /* goes first */
+    if (rc == PQI_CLI_OK && !urgent) {
+        rc = wait_for_proof(a, n.node);
+    }
     if (rc == PQI_CLI_OK) {
         rc = wait_for_session(a, n.node);
     }
@@ -290,6 +324,9 @@ static pqi_cli_exit run(const send_args *a, pqi_class cls, const char *message)
         rc = strcmp(message, "-") == 0
                  ? send_stdin(a, cls, n.node)
                  : send_one(a, cls, n.node, (pqi_cspan){(const uint8_t *)message, strlen(message)});
+    }
+    if (rc == PQI_CLI_OK && urgent) {
+        rc = wait_for_proof(a, n.node);
     }
     if (rc == PQI_CLI_OK) {
         rc = drain(a, n.node);

@@ -549,6 +549,56 @@ static void newcomers_and_rosters(void **state)
     world_free(w);
 }
 
+/* A start forgets the own path, and the own announcement at the broker still has it: it is announced again without
+ * the control plane. Somebody's idea of that announcement changes nothing. */
+static void own_path_over_a_start(void **state)
+{
+    (void)state;
+    world *w = world_new(PQI_SESSIONS_OFF);
+    static msg roster, head, path, other, kept, bare, forged, again;
+    pqi_policy_rules r = pqi_policy_default;
+    r.flags |= PQI_POLICY_ROSTER;
+    dev *const members[] = {w->pump, w->ctl};
+    plane_roster(w->p, members, 2, &roster);
+    plane_policy(w->p, &r, &w->m);
+    plane_head(w->p, &head);
+    both(w, &head, PQI_EV_CONTROL);
+    both(w, &w->m, PQI_EV_CONTROL);
+    both(w, &roster, PQI_EV_CONTROL);
+    plane_path(w->p, w->ctl, &path);
+    plane_path(w->p, w->pump, &other);
+    assert_int_equal(dev_receive(w->ctl, &path), PQI_EV_CONTROL);
+    dev_announce(w->ctl, &kept);
+    assert_int_equal(dev_open(w->ctl), PQI_OK);
+    dev_announce(w->ctl, &bare);
+    assert_int_equal(kept.b[1] & 1u, 1);
+    assert_int_equal(bare.b[1] & 1u, 0);
+    const uint64_t verifies = fleet_verifies;
+    const size_t proof = 10u + w->ctl->cert_len, len = path.len - PQI_ANSWER_HEAD;
+    assert_int_equal(dev_receive(w->ctl, &bare), PQI_EV_NONE);
+    for (size_t at = 0; at < 2u + len; at++) {
+        forged = kept;
+        forged.b[proof + at] ^= 1;
+        assert_int_equal(dev_receive(w->ctl, &forged), PQI_EV_NONE);
+    }
+    assert_int_equal(other.len, path.len);
+    forged = kept; /* another member's */
+    memcpy(forged.b + proof + 2u, other.b + PQI_ANSWER_HEAD, len);
+    assert_int_equal(dev_receive(w->ctl, &forged), PQI_EV_NONE);
+    assert_int_equal(w->ctl->ep.ctl.path_len, 0);
+    assert_int_equal(dev_receive(w->ctl, &kept), PQI_EV_CONTROL);
+    assert_true((w->ctl->ev.control & PQI_CTL_NEW_PATH) != 0);
+    assert_int_equal(w->ctl->ev.announce, 1);
+    assert_true(fleet_verifies == verifies);
+    dev_announce(w->ctl, &again);
+    assert_int_equal(again.b[1] & 1u, 1);
+    assert_int_equal(dev_receive(w->pump, &again), PQI_EV_PEER);
+    assert_int_equal(known(w->pump, "control")->roster_seq, 1);
+    assert_int_equal(dev_receive(w->ctl, &kept), PQI_EV_NONE);
+    assert_int_equal(w->ctl->ev.announce, 0);
+    world_free(w);
+}
+
 /* ---- roots -------------------------------------------------------------------------------------------- */
 
 /* The next root takes an issuer away: its peers are not ready until they come with a certificate of one that it
@@ -1067,7 +1117,8 @@ PQI_TEST_MAIN(cmocka_unit_test(revoked_at_once), cmocka_unit_test(revoked_oursel
     cmocka_unit_test(policies), cmocka_unit_test(never_loosens),
     cmocka_unit_test(sessions_required), cmocka_unit_test(judged_again),
     cmocka_unit_test(policy_lost), cmocka_unit_test(numbers_of_a_policy), cmocka_unit_test(storage),
-    cmocka_unit_test(rosters), cmocka_unit_test(newcomers_and_rosters), cmocka_unit_test(next_root),
+    cmocka_unit_test(rosters), cmocka_unit_test(newcomers_and_rosters),
+    cmocka_unit_test(own_path_over_a_start), cmocka_unit_test(next_root),
     cmocka_unit_test(rosters_of_another_root), cmocka_unit_test(clock_jumps),
     cmocka_unit_test(expiries_by_tick), cmocka_unit_test(rolled_back),
     cmocka_unit_test(all_files_gone), cmocka_unit_test(question_and_answer),

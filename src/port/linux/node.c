@@ -23,6 +23,7 @@ struct pqi_host_node {
     uint64_t announced_ms, prekeys_ms;
     int online;
     int replaced; /* our retained announcement is not what the broker has */
+    int proved;   /* nor does it have our new proof, which peers may be waiting for */
     char announce_topic[PQI_TOPIC_MAX];
 };
 
@@ -175,31 +176,6 @@ pqi_status pqi_host_node_subscribe(pqi_host_node *n, const char *filter, int qos
     return n ? pqi_host_mqtt_subscribe(n->mqtt, filter, qos) : PQI_ERR_ARG;
 }
 
-pqi_status pqi_host_node_send(pqi_host_node *n, const pqi_outbound *msg, int qos, size_t *wire_len)
-{
-    char topic[PQI_TOPIC_MAX + 1];
-    size_t len = 0;
-    if (!n || !msg || msg->topic.len == 0 || msg->topic.len > PQI_TOPIC_MAX) {
-        return PQI_ERR_ARG;
-    }
-    memcpy(topic, msg->topic.ptr, msg->topic.len);
-    topic[msg->topic.len] = 0;
-    const pqi_now now = pqi_host_now();
-    pqi_status st =
-        pqi_endpoint_send(n->endpoint, &now, msg, (pqi_span){n->packet, n->packet_len}, &len);
-    /* A mailbox is there to hold it; anywhere else it would be refused. */
-    const size_t head = sizeof PQI_TOPIC_MAILBOX - 1u;
-    const int retain = msg->topic.len > head && memcmp(topic, PQI_TOPIC_MAILBOX, head) == 0;
-    if (st == PQI_OK) {
-        st = pqi_host_mqtt_publish(n->mqtt, topic, (pqi_cspan){n->packet, len}, qos, retain);
-    }
-    if (st == PQI_OK && wire_len) {
-        *wire_len = len;
-    }
-    pqi_status more = pump(n, &now); /* a message that could not go may have asked for a session */
-    return st == PQI_OK ? more : st;
-}
-
 pqi_status pqi_host_node_publish_raw(
     pqi_host_node *n, const char *topic, pqi_cspan payload, int retain)
 {
@@ -229,8 +205,56 @@ static pqi_status announce(pqi_host_node *n)
     }
     n->announce_len = len;
     n->announced_ms = pqi_host_now().mono_ms;
-    n->replaced = 0;
+    n->replaced = n->proved = 0;
     return publish_own(n, n->announce_topic, (pqi_cspan){n->announce, len}, 1);
+}
+
+/* Our own proof goes out at once: there is one for each roster, and who lives for one message only is not there
+ * later. */
+static pqi_status announce_proof(pqi_host_node *n)
+{
+    return n->proved && n->online ? announce(n) : PQI_OK;
+}
+
+pqi_status pqi_host_node_send(pqi_host_node *n, const pqi_outbound *msg, int qos, size_t *wire_len)
+{
+    char topic[PQI_TOPIC_MAX + 1];
+    size_t len = 0;
+    if (!n || !msg || msg->topic.len == 0 || msg->topic.len > PQI_TOPIC_MAX) {
+        return PQI_ERR_ARG;
+    }
+    memcpy(topic, msg->topic.ptr, msg->topic.len);
+    topic[msg->topic.len] = 0;
+    const pqi_now now = pqi_host_now();
+    pqi_status st = announce_proof(n); /* who judges the message by it has it first */
+    if (st != PQI_OK) {
+        return st;
+    }
+    st = pqi_endpoint_send(n->endpoint, &now, msg, (pqi_span){n->packet, n->packet_len}, &len);
+    /* A mailbox is there to hold it; anywhere else it would be refused. */
+    const size_t head = sizeof PQI_TOPIC_MAILBOX - 1u;
+    const int retain = msg->topic.len > head && memcmp(topic, PQI_TOPIC_MAILBOX, head) == 0;
+    if (st == PQI_OK) {
+        st = pqi_host_mqtt_publish(n->mqtt, topic, (pqi_cspan){n->packet, len}, qos, retain);
+    }
+    if (st == PQI_OK && wire_len) {
+        *wire_len = len;
+    }
+    pqi_status more = pump(n, &now); /* a message that could not go may have asked for a session */
+    return st == PQI_OK ? more : st;
+}
+
+/* Without the proof that the policy asks for, what the broker kept may be better than what we have: it has the time
+ * of a defence to come and show it. */
+static pqi_status announce_at_connect(pqi_host_node *n)
+{
+    const pqi_ctl *c = &n->endpoint->ctl;
+    if ((c->policy.rules.flags & PQI_POLICY_ROSTER) == 0 || c->path_len != 0) {
+        return announce(n);
+    }
+    n->announced_ms = pqi_host_now().mono_ms;
+    n->replaced = 1;
+    return PQI_OK;
 }
 
 /* Did somebody replace our retained announcement (the broker lets anybody)? Newcomers would not find
@@ -251,8 +275,9 @@ static pqi_status defend_announcement(
     pqi_host_node *n, uint64_t now_ms, int timeout_ms, int *wait_ms)
 {
     *wait_ms = timeout_ms;
-    if (!n->replaced) {
-        return PQI_OK;
+    const pqi_status st = announce_proof(n);
+    if (st != PQI_OK || !n->replaced) {
+        return st;
     }
     const uint64_t age = now_ms - n->announced_ms;
     if (age >= REANNOUNCE_MS) {
@@ -357,7 +382,7 @@ static pqi_status receive(pqi_host_node *n, const pqi_mqtt_event *in, pqi_node_e
         break;
     }
     watch_announcement(n, in);
-    n->replaced |= ev->ev.announce != 0; /* by ourselves */
+    n->proved |= ev->ev.announce != 0;
     look_again(n, &ev->ev, &now);
     return PQI_OK; /* the next poll sends what this asked for: its spans are the caller's until then */
 }
@@ -379,7 +404,7 @@ pqi_status pqi_host_node_poll(pqi_host_node *n, int timeout_ms, pqi_node_event *
     case PQI_MQTT_CONNECTED:
         ev->kind = PQI_NODE_ONLINE;
         n->online = 1;
-        return announce(n);
+        return announce_at_connect(n);
     case PQI_MQTT_DISCONNECTED:
         ev->kind = PQI_NODE_OFFLINE;
         n->online = 0;

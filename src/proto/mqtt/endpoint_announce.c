@@ -313,6 +313,16 @@ static pqi_drop judge(pqi_endpoint *e, const pqi_now *now, const pqi_inbound *in
     return d;
 }
 
+/* Our own as the broker kept it, or somebody's idea of it. Where a start forgot our path it is here, and says itself
+ * whether it is ours. */
+static void on_own(pqi_endpoint *e, const pqi_now *now, pqi_cspan in, pqi_event *ev)
+{
+    pqi_ann own;
+    if (e->ctl.path_len == 0 && pqi_ann_decode(in, &own) == PQI_OK && own.proof.len != 0) {
+        pqi_ep_own_path(e, now, own.proof, ev);
+    }
+}
+
 void pqi_ep_on_announce(pqi_endpoint *e, const pqi_now *now, const pqi_inbound *in, pqi_event *ev)
 {
     const size_t skip = sizeof PQI_TOPIC_ANNOUNCE - 1u;
@@ -325,7 +335,8 @@ void pqi_ep_on_announce(pqi_endpoint *e, const pqi_now *now, const pqi_inbound *
     }
     memcpy(ev->peer, v.id.ptr, v.id.len); /* an id of the set: the rest of the field is zero */
     if (v.id.len == e->cert.device_id.len && pqi_ct_eq(v.id.ptr, e->cert.device_id.ptr, v.id.len)) {
-        return; /* our own, or somebody's idea of it: nothing to learn */
+        on_own(e, now, in->payload, ev);
+        return;
     }
     bool news = false;
     pqi_drop d = judge(e, now, in, &v, ev, &news);

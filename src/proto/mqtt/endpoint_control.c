@@ -392,6 +392,13 @@ static void on_object(
     }
 }
 
+void pqi_ep_own_path(pqi_endpoint *e, const pqi_now *now, pqi_cspan path, pqi_event *ev)
+{
+    if (pqi_ctl_peek(&e->ctl, now, PQI_OBJ_PATH, path) == PQI_OK) {
+        on_object(e, now, PQI_OBJ_PATH, path, ev);
+    }
+}
+
 void pqi_ep_on_control(
     pqi_endpoint *e, const pqi_now *now, const pqi_inbound *in, pqi_object kind, pqi_event *ev)
 {

@@ -46,6 +46,8 @@ bool pqi_ep_control_topic(const pqi_endpoint *e, pqi_cspan topic, pqi_object *ki
 /* Takes it. now: as the caller gave it. */
 void pqi_ep_on_control(
     pqi_endpoint *e, const pqi_now *now, const pqi_inbound *in, pqi_object kind, pqi_event *ev);
+/* A path that somebody says is ours: taken if it is, else nothing happens. */
+void pqi_ep_own_path(pqi_endpoint *e, const pqi_now *now, pqi_cspan path, pqi_event *ev);
 /* What follows from PQI_CTL_*; writes ev->control, ev->announce. */
 void pqi_ep_effects(pqi_endpoint *e, const pqi_now *now, unsigned what, pqi_event *ev);
 /* Looks at all sessions when the gates stand otherwise than at the last look. */
