@@ -88,7 +88,11 @@ def run(command, timeout, cwd):
             code = proc.returncode
         except subprocess.TimeoutExpired:
             os.killpg(proc.pid, signal.SIGKILL)
-            out, _ = proc.communicate()
+            try:
+                out, _ = proc.communicate(timeout=20)
+            except subprocess.TimeoutExpired as late:  # something outside its group holds the pipe
+                out = late.output or b""
+                proc.stdout.close()
             code = None
     return code, out.decode("utf-8", "replace"), time.monotonic() - start
 
@@ -115,7 +119,7 @@ def why(text):
     for line in text.splitlines():
         if re.match(r"^not ok\b(?!.*# SKIP)", line) or "runtime error" in line or "ERROR: " in line \
                 or "WARNING: ThreadSanitizer" in line:
-            after = 12
+            after = 40
         elif re.match(r"^ok\b", line):
             after = 0
         if after > 0:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
-# What the scripts of this folder share: source it, then use result, expect and finish.
+# What the scripts of this folder share: source it, then use result, expect, until_true and finish.
 # Sets: pqi (the program), tmp (removed at the end), out and err of the last run.
 pqi=$1/bin/pqi
 case $pqi in /*) ;; *) pqi=$PWD/$pqi ;; esac
@@ -10,6 +10,9 @@ out=$tmp/out
 err=$tmp/err
 count=0
 bad=0
+patience=120                    # seconds that one condition is waited for
+deadline=$(($(date +%s) + 270)) # nothing is waited for any more: a script that fails ends as well
+logs=                           # files whose ends are shown with a failure
 
 result() { # STATUS NAME
     count=$((count + 1))
@@ -18,6 +21,9 @@ result() { # STATUS NAME
     else
         echo "not ok $count - $2"
         sed 's/^/# /' "$out" "$err" | tail -n 8
+        for log in $logs; do
+            [ ! -s "$log" ] || tail -n 6 "$log" | sed "s|^|# ${log##*/}: |"
+        done
         bad=$((bad + 1))
     fi
 }
@@ -76,6 +82,29 @@ import sys
 b = bytearray(open(sys.argv[1], "rb").read())
 b[int(sys.argv[2])] ^= 1
 open(sys.argv[3], "wb").write(b)' "$1" "$2" "$3"
+}
+
+until_true() { # COMMAND...: tried until it is true, for $patience seconds at most
+    over=$(($(date +%s) + patience))
+    [ "$over" -le "$deadline" ] || over=$deadline
+    until "$@"; do
+        [ "$(date +%s)" -lt "$over" ] || {
+            echo "not true in time: $*" >>"$err"
+            return 1
+        }
+        sleep 0.2
+    done
+}
+
+end() { # PID...: asked to end, and made to after a while; the last one's exit code
+    [ $# != 0 ] || return 0
+    kill "$@" 2>/dev/null
+    (sleep 20; kill -9 "$@") >/dev/null 2>&1 &
+    guard=$!
+    wait "$@" 2>/dev/null
+    ended=$?
+    kill "$guard" 2>/dev/null
+    return "$ended"
 }
 
 finish() {

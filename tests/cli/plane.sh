@@ -17,21 +17,15 @@ cd "$tmp" || exit 1
 umask 077
 pids=
 stop() {
-    for p in $pids; do kill "$p" 2>/dev/null; done
-    wait 2>/dev/null
+    # shellcheck disable=SC2086 # a list of numbers
+    [ -z "$pids" ] || end $pids
     rm -rf "$tmp"
 }
 trap stop EXIT
+logs="heard.txt listen.log pqid.log m.log"
 head -c 32 /dev/urandom >a.key
 k="--key-file a.key"
 ca="--dir ca $k"
-until_true() { # COMMAND...: tried for half a minute
-    for _ in $(seq 150); do
-        "$@" && return 0
-        sleep 0.2
-    done
-    return 1
-}
 
 # shellcheck disable=SC2086 # words
 {
@@ -67,7 +61,7 @@ newest() { # what the newest head names: WHAT NUMBER
     run 0 policy sign --root ca/root.cbor $k --seq 1 --sign ca/roles/policy-1 --sign ca/roles/policy-2 -o p.cbor p.txt &&
         run 0 policy publish --store control --yes p.cbor && until_true newest policy 1
     result $? "and the policy"
-    "$pqi" listen --dir d-a $k $b --count 1 --timeout 60 'plant/#' >heard.txt 2>listen.log &
+    "$pqi" listen --dir d-a $k $b --count 1 --timeout 120 'plant/#' >heard.txt 2>listen.log &
     listener=$!
     fresh() { "$pqi" fleet status --store control --all >"$out" 2>"$err"; grep -qE "^$1 +fresh" "$out"; }
     until_true fresh a
@@ -75,9 +69,10 @@ newest() { # what the newest head names: WHAT NUMBER
     "$pqi" fleet status --store control >"$out" 2>"$err"
     [ $? = 1 ] && grep -qE '^b +unknown' "$out" && ! grep -q '^control plane:' "$out"
     result $? "one that was never there needs somebody, the control plane does not"
-    sent() { "$pqi" send --dir d-b $k $b --to a --topic plant/x hello >"$out" 2>"$err"; }
-    until_true sent && wait $listener && grep -qx 'b plant/x: hello' heard.txt
-    result $? "members of the roster talk"
+    # nobody learned of the sender before, and it is gone when its message is
+    run 0 send --dir d-b $k $b --sessions off --wait 60 --to a --topic plant/x hello && [ ! -s "$err" ] && wait $listener &&
+        grep -qx 'b plant/x: hello' heard.txt
+    result $? "members of the roster talk, from the first message on"
     run 0 fleet status --store control && grep -q '2 fresh' "$out"
     result $? "then nobody needs anybody"
     run 0 revoke --ca ca $k --sign ca/roles/revoker --store control $b --yes b && until_true newest revocations 1

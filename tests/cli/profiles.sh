@@ -17,9 +17,8 @@ mosquitto=$(PATH=$PATH:/usr/sbin command -v mosquitto) || {
 broker=
 listener=
 stop() {
-    [ -z "$listener" ] || kill "$listener" 2>/dev/null
-    [ -z "$broker" ] || kill "$broker" 2>/dev/null
-    wait 2>/dev/null
+    # shellcheck disable=SC2086 # one number or none
+    end $listener $broker
     rm -rf "$tmp"
 }
 trap stop EXIT

@@ -96,7 +96,7 @@ wait "$listener" 2>/dev/null
 # shellcheck disable=SC2086 # words
 pqi send $d --broker "127.0.0.1:$port" --to control-1 --topic plant/pump-2/flow hello >>log 2>&1
 result $? "the pump sends to the example"
-for _ in $(seq 50); do grep -q . example.log && break; sleep 0.1; done
+for _ in $(seq 300); do grep -q . example.log && break; sleep 0.1; done
 grep -qx 'pump-2: hello' example.log
 result $? "the example prints it"
 echo "1..$n"

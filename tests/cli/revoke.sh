@@ -15,8 +15,7 @@ k="--key-file a.key"
 ca="--dir ca $k"
 broker=
 stop() {
-    [ -z "$broker" ] || kill "$broker" 2>/dev/null
-    wait 2>/dev/null
+    [ -z "$broker" ] || end "$broker"
     rm -rf "$tmp"
 }
 trap stop EXIT
@@ -114,20 +113,17 @@ if [ -z "$mosquitto" ] || ! command -v mosquitto_sub >/dev/null; then
     exit
 fi
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-printf 'listener %s 127.0.0.1\nallow_anonymous true\n' "$port" >m.conf
+printf 'listener %s 127.0.0.1\nallow_anonymous true\nlog_type all\n' "$port" >m.conf
 [ "$(id -u)" != 0 ] || echo "user root" >>m.conf
 "$mosquitto" -c m.conf >m.log 2>&1 &
 broker=$!
-for _ in $(seq 100); do
-    mosquitto_pub -h 127.0.0.1 -p "$port" -t x -n 2>/dev/null && break
-    sleep 0.1
-done
+answers() {
+    mosquitto_pub -h 127.0.0.1 -p "$port" -t x -n 2>/dev/null
+}
+until_true answers
 mosquitto_sub -h 127.0.0.1 -p "$port" -t pq/4/w -C 1 -W 60 -N >delta.cbor &
 sub=$!
-for _ in $(seq 100); do
-    grep -q 'Received SUBSCRIBE\|pq/4/w' m.log && break
-    sleep 0.1
-done
+patience=20 until_true grep -q 'Received SUBSCRIBE\|pq/4/w' m.log
 # shellcheck disable=SC2086
 {
     "$pqi" head make $k control >"$out"
