@@ -25,10 +25,10 @@ typedef struct pqi_host_node_cfg {
 
 typedef enum pqi_node_event_kind {
     PQI_NODE_NONE = 0, /* the timeout passed */
-    PQI_NODE_ONLINE,   /* connected and announced */
-    PQI_NODE_OFFLINE,  /* text tells why; it reconnects by itself */
-    PQI_NODE_MESSAGE,  /* ev is a verified message */
-    PQI_NODE_PEER,     /* ev.peer was learned or changed */
+    PQI_NODE_ONLINE, /* connected, and announced; without a proof that the policy asks for, within two seconds */
+    PQI_NODE_OFFLINE, /* text tells why; it reconnects by itself */
+    PQI_NODE_MESSAGE, /* ev is a verified message */
+    PQI_NODE_PEER,    /* ev.peer was learned or changed */
     PQI_NODE_REVOKED,
     PQI_NODE_DROP,         /* ev.drop tells why */
     PQI_NODE_CONTROL,      /* ev.control: what the control plane said, or what alarms */

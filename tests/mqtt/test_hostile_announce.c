@@ -527,16 +527,15 @@ static void revoked_by_the_ca(void **state)
 }
 
 /* INV-75: a broker that says it takes no packet as long as an announcement ends nobody's loop. */
-static void a_broker_that_takes_little(void **state)
+/* Up to the event that it is connected. */
+static pqi_mqtt_stats comes_online(stage *s, station *t, uint8_t policy_flags)
 {
-    (void)state;
-    stage *s = stage_new("allow_anonymous true\nmax_packet_size 600");
-    station *t = stage_device(s, "pump");
     const pqi_now now = pqi_host_now();
     assert_int_equal(pqi_host_device_open(&t->dev, &t->n.cfg, &now), PQI_OK);
     const pqi_host_mqtt_cfg mqtt = {.port = (uint16_t)s->b.port, .version = 5};
     const pqi_host_node_cfg cfg = {.device = t->dev, .mqtt = &mqtt};
     assert_int_equal(pqi_host_node_open(&t->link, &cfg), PQI_OK);
+    endpoint_of(t)->ctl.policy.rules.flags |= policy_flags;
     int online = 0;
     for (int i = 0; i < 400 && !online; i++) {
         pqi_node_event ev;
@@ -544,15 +543,48 @@ static void a_broker_that_takes_little(void **state)
         online = ev.kind == PQI_NODE_ONLINE;
     }
     assert_true(online);
-    assert_int_equal(pqi_host_mqtt_get_stats(pqi_host_node_mqtt(t->link)).dropped_out, 1);
+    return pqi_host_mqtt_get_stats(pqi_host_node_mqtt(t->link));
+}
+
+static void goes(station *t)
+{
     pqi_host_node_close(t->link);
     pqi_host_device_close(t->dev);
     t->link = NULL;
     t->dev = NULL;
+}
+
+static void a_broker_that_takes_little(void **state)
+{
+    (void)state;
+    stage *s = stage_new("allow_anonymous true\nmax_packet_size 600");
+    station *t = stage_device(s, "pump");
+    assert_int_equal(comes_online(s, t, 0).dropped_out, 1);
+    goes(t);
     stage_free(s);
 }
 
-PQI_TEST_MAIN(cmocka_unit_test(a_broker_that_takes_little),
+/* Where the policy asks for rosters, a device that has no proof yet does not put its announcement in the place of one
+ * that may have it; but it is announced in the end. */
+static void no_proof_yet(void **state)
+{
+    (void)state;
+    stage *s = stage_new(NULL);
+    station *t = stage_device(s, "pump");
+    assert_int_equal(comes_online(s, t, 0).sent, 1);
+    goes(t);
+    assert_int_equal(comes_online(s, t, PQI_POLICY_ROSTER).sent, 0);
+    for (int i = 0; i < 400 && pqi_host_mqtt_get_stats(pqi_host_node_mqtt(t->link)).sent == 0;
+         i++) {
+        pqi_node_event ev;
+        assert_int_equal(pqi_host_node_poll(t->link, 20, &ev), PQI_OK);
+    }
+    assert_int_equal(pqi_host_mqtt_get_stats(pqi_host_node_mqtt(t->link)).sent, 1);
+    goes(t);
+    stage_free(s);
+}
+
+PQI_TEST_MAIN(cmocka_unit_test(a_broker_that_takes_little), cmocka_unit_test(no_proof_yet),
     cmocka_unit_test(replaced_by_another_ca), cmocka_unit_test(older_keys_announced),
     cmocka_unit_test(under_another_id), cmocka_unit_test(deleted),
     cmocka_unit_test(garbage_under_many_ids), cmocka_unit_test(costly_announcements),
