@@ -15,6 +15,7 @@ help:
 	@echo 'make          libraries and tools, release build in build/ (tool: build/bin/pqi)'
 	@echo 'make demo     installs what is missing; devices, a control room and an attacker at one broker'
 	@echo '              PROFILE=kyber-dilithium|kyber-falcon|saber-dilithium LEVEL=1|3|5'
+	@echo '              PROVIDER=soft|tpm|agent: where the devices have their keys'
 	@echo 'make test     installs what is missing; all tests: release, ASan+UBSan, TSan'
 	@echo 'make lint     every static check        make tidy    clang-tidy'
 	@echo 'make ct       constant-time checks      make fuzz    FUZZ_SECONDS=30 per target'
@@ -24,6 +25,7 @@ help:
 	@echo 'make test-sessions  v4 sessions against a slow oracle: SCHEDULES=1000000 for a long run'
 	@echo 'make test-adversary  a broker that does what it wants: scenarios, broken builds, campaigns'
 	@echo 'make test-control  the server side of the control plane: SQLite, PostgreSQL, a broker'
+	@echo 'make test-providers  software keys, swtpm, SoftHSM2, the key agent: conformance, attacks, attestation'
 	@echo 'make m4       Cortex-M4 sizes           make core    libpqi-core.a with CC and CFLAGS only'
 	@echo 'make test-m4  every algorithm on emulated Cortex-M: vectors, instructions, stack'
 	@echo 'make test-cross  the same vectors on emulated s390x (big-endian) and armhf (32 bits)'
@@ -31,9 +33,9 @@ help:
 	@echo 'make install  PREFIX=/usr/local DESTDIR=             make clean'
 
 demo:
-	tools/setup run
+	tools/setup $(if $(filter tpm,$(PROVIDER)),tpm,run)
 	@$(MAKE) build
-	tools/demo $(if $(PROFILE),--profile $(PROFILE)) $(if $(LEVEL),--level $(LEVEL))
+	tools/demo $(if $(PROFILE),--profile $(PROFILE)) $(if $(LEVEL),--level $(LEVEL)) $(if $(PROVIDER),--provider $(PROVIDER))
 
 test:
 	tools/setup test
@@ -68,6 +70,11 @@ test-control:
 	tools/setup test
 	tools/build-quiet release
 	tools/test-control build
+
+test-providers:
+	tools/setup test
+	tools/build-quiet release
+	tools/test-providers build
 
 models:
 	tools/setup test
@@ -109,4 +116,4 @@ install: build
 clean:
 	rm -rf build build-*
 
-.PHONY: build help demo test lint tidy ct prove models test-sessions test-control test-adversary nightly fuzz m4 test-m4 test-cross bench docs core install clean
+.PHONY: build help demo test lint tidy ct prove models test-sessions test-control test-adversary test-providers nightly fuzz m4 test-m4 test-cross bench docs core install clean

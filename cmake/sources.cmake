@@ -41,6 +41,8 @@ set(PQI_CORE_SOURCES
     src/suite/suite_0003_small.c
     src/suite/suite_0004.c
     src/suite/combine.c
+    src/suite/composite.c
+    src/suite/packed.c
     src/suite/policy.c
     src/suite/profile.c
     src/suite/suite_0005.c
@@ -52,7 +54,9 @@ set(PQI_CORE_SOURCES
     src/suite/suite_0004_small.c
     src/hal/provider.c
     src/hal/provider_soft.c
+    src/hal/soft_commit.c
     src/hal/soft_core.c
+    src/hal/soft_element.c
     src/hal/soft_keys.c
     src/hal/soft_selftest.c
     src/hal/soft_state.c
@@ -138,6 +142,16 @@ set(PQI_PQI_SOURCES
     src/ident/revoke.c
     src/ident/role.c
     src/ident/signed_by.c
+    src/ident/quote.c
+    src/ident/tpm_key.c
+    src/ident/eventlog.c
+    src/ident/ak.c
+    src/ident/ak_msg.c
+    src/ident/attest_policy.c
+    src/ident/attest_wire.c
+    src/ident/attest_part.c
+    src/ident/attest_judge.c
+    src/ident/verifier.c
     src/control/gate.c
     src/control/ctl.c
     src/control/ctl_ask.c
@@ -212,19 +226,39 @@ set(PQI_HOST_SOURCES
     src/port/linux/classic_openssl.c
     src/port/linux/file_atomic.c
     src/port/linux/kek.c
+    src/port/linux/pmem_end.c
+    src/port/linux/pmem_shield.c
     src/port/linux/protected_mem.c
+    src/port/linux/provider_files.c
+    src/port/linux/regs_wipe.c
     src/port/linux/provider_host.c
+    src/port/linux/provider_uri.c
+    src/port/linux/p11_element.c
+    src/port/linux/p11_pin.c
+    src/port/linux/p11_rv.c
+    src/port/linux/p11_uri.c
+    src/port/linux/agent_client.c
+    src/port/linux/agent_conn.c
+    src/port/linux/agent_wire.c
     src/port/linux/nvm_file.c
     src/port/linux/test_point.c
     src/port/linux/ossl_aead.c
     src/port/linux/ossl_pk.c
+    src/port/linux/ossl_p256.c
+    src/port/linux/composite_openssl.c
+    src/port/linux/composite_selftest.c
     src/port/linux/mqtt.c
     src/port/linux/node.c
+    src/port/linux/node_attest.c
     src/port/linux/why.c
     src/port/linux/ca_db.c
     src/port/linux/ca_open.c
     src/port/linux/ca_init.c
     src/port/linux/ca_allow.c
+    src/port/linux/attest_ossl.c
+    src/port/linux/attest_cred.c
+    src/port/linux/attest_ca.c
+    src/port/linux/attest_device.c
     src/port/linux/ca_issue.c
     src/port/linux/ca_revlog.c
     src/port/linux/ca_revoke.c
@@ -252,12 +286,42 @@ set(PQI_HOST_SOURCES
     src/port/linux/ticks.c
     src/port/linux/ticks_store.c
     src/port/linux/role_sign.c
+    src/port/linux/device_algs.c
     src/port/linux/device_record.c
     src/port/linux/device_control.c
     src/port/linux/device_root.c
     src/port/linux/device_open.c
     src/port/linux/device.c
 )
+
+# The driver of PKCS#11 tokens, where p11-kit's header is there.
+set(PQI_P11_SOURCES
+    src/port/linux/p11_module.c
+    src/port/linux/p11_object.c
+    src/port/linux/p11_p256.c
+    src/port/linux/p11_pq.c
+    src/port/linux/p11_run.c
+    src/port/linux/p11_token.c
+    src/port/linux/p11_wrap.c
+)
+# The TPM 2.0 driver, where tpm2-tss is there; else the one file that says so.
+set(PQI_TPM_SOURCES
+    src/port/linux/tpm_admin.c
+    src/port/linux/tpm_conn.c
+    src/port/linux/tpm_counter.c
+    src/port/linux/tpm_ek.c
+    src/port/linux/tpm_element.c
+    src/port/linux/tpm_error.c
+    src/port/linux/tpm_host.c
+    src/port/linux/tpm_keys.c
+    src/port/linux/tpm_object.c
+    src/port/linux/tpm_p256.c
+    src/port/linux/tpm_policy.c
+    src/port/linux/tpm_provision.c
+    src/port/linux/tpm_seal.c
+    src/port/linux/tpm_uri.c
+)
+set(PQI_TPM_NONE_SOURCES src/port/linux/tpm_none.c)
 
 # The command line tool.
 set(PQI_CLI_SOURCES
@@ -277,6 +341,7 @@ set(PQI_CLI_SOURCES
     apps/pqi/control_care.c
     apps/pqi/control_delegate.c
     apps/pqi/cmd_ticks.c
+    apps/pqi/cmd_tpm.c
     apps/pqi/cmd_fleet.c
     apps/pqi/cmd_head.c
     apps/pqi/cmd_policy.c
@@ -292,6 +357,15 @@ set(PQI_CLI_SOURCES
     apps/pqi/ca_csv.c
     apps/pqi/cmd_ca.c
     apps/pqi/cmd_ca_init.c
+    apps/pqi/cmd_ca_ak.c
+    apps/pqi/cmd_attest.c
+    apps/pqi/attest_json.c
+    apps/pqi/attest_log.c
+    apps/pqi/attest_policy.c
+    apps/pqi/attest_state.c
+    apps/pqi/attest_text.c
+    apps/pqi/attest_verify.c
+    apps/pqi/inspect_attest.c
     apps/pqi/cmd_ca_root.c
     apps/pqi/ca_control.c
     apps/pqi/cmd_ca_allow.c
@@ -319,6 +393,7 @@ set(PQI_CLI_SOURCES
     apps/pqi/bench/pq.c
     apps/pqi/bench/classic.c
     apps/pqi/bench/v1.c
+    apps/pqi/bench/memory.c
     apps/pqi/bench/session.c
     apps/pqi/bench/handshake.c
     apps/pqi/bench/healing.c
@@ -329,6 +404,7 @@ set(PQI_CLI_SOURCES
     apps/pqi/bench/control_day.c
     apps/pqi/bench/control_cost.c
     apps/pqi/bench/control_server.c
+    apps/pqi/bench/providers.c
     apps/pqi/bench/timing.c
     apps/pqi/vectors/run.c
     apps/pqi/vectors/tests.c
@@ -350,6 +426,7 @@ set(PQI_CLI_SOURCES
     apps/pqi/vectors/classic.c
     apps/pqi/cli_session.c
     apps/pqi/cmd_session.c
+    apps/pqi/cli_attest.c
     apps/pqi/cli_node.c
     apps/pqi/cmd_listen.c
     apps/pqi/cmd_send.c
@@ -366,6 +443,24 @@ set(PQI_PQID_SOURCES
     apps/pqi/cli_broker.c
     apps/pqi/cli_kek.c
     apps/pqi/options.c
+)
+
+# The key agent: what its tests use too, then the program.
+set(PQI_AGENT_CORE_SOURCES
+    src/port/linux/agent_acl.c
+    src/port/linux/agent_acl_text.c
+    src/port/linux/agent_audit.c
+    src/port/linux/agent_audit_line.c
+    src/port/linux/agent_clients.c
+    src/port/linux/agent_config.c
+    src/port/linux/agent_loop.c
+    src/port/linux/agent_serve.c
+    src/port/linux/agent_text.c
+)
+set(PQI_AGENT_SOURCES
+    apps/pqi-agent/main.c
+    apps/pqi-agent/sandbox.c
+    apps/pqi-agent/start.c
 )
 
 # The programs of the demonstration; not installed.

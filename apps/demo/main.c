@@ -59,7 +59,7 @@ pqi_host_device *demo_open_device(const demo_args *a)
             strcmp(a->role, "device") == 0 || strcmp(a->role, "control") == 0 ? &quick : NULL};
     const pqi_now now = pqi_host_now();
     pqi_host_device *d = NULL;
-    if (!a->dir || !a->key_file || pqi_host_device_open(&d, &cfg, &now) != PQI_OK) {
+    if (!a->dir || pqi_host_device_open(&d, &cfg, &now) != PQI_OK) {
         (void)fprintf(
             stderr, "pqi-demo: cannot open %s: %s\n", a->dir ? a->dir : "?", pqi_host_device_why());
         return NULL;

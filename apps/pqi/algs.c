@@ -12,7 +12,7 @@
 
 void pqi_cli_algs(pqi_algs *out)
 {
-    pqi_algs_all(out, &pqi_classic_openssl);
+    (void)pqi_host_algs(out);
 }
 
 pqi_cli_exit pqi_cli_algs_of(pqi_algs *out, const char *backend, bool small)
@@ -28,6 +28,8 @@ pqi_cli_exit pqi_cli_algs_of(pqi_algs *out, const char *backend, bool small)
     }
     if (small) {
         pqi_algs_small(out, classic);
+    } else if (classic == &pqi_classic_openssl) {
+        (void)pqi_host_algs(out);
     } else {
         pqi_algs_all(out, classic);
     }

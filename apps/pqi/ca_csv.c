@@ -15,7 +15,8 @@ static const struct {
     uint32_t bit;
 } trust_names[] = {{"no-rollback", PQI_ASSURE_NO_ROLLBACK},
     {"non-exportable", PQI_ASSURE_NON_EXPORTABLE}, {"hw-rng", PQI_ASSURE_HW_RNG},
-    {"attested-boot", PQI_ASSURE_ATTESTED_BOOT}};
+    {"attested-boot", PQI_ASSURE_ATTESTED_BOOT}, {"half", PQI_ASSURE_HALF},
+    {"separate", PQI_ASSURE_SEPARATE}};
 
 #define N_TRUST (sizeof trust_names / sizeof trust_names[0])
 
@@ -43,7 +44,7 @@ pqi_cli_exit pqi_ca_parse_assurance(const char *text, uint32_t *bits)
         }
         if (i == N_TRUST) {
             return pqi_cli_fail(PQI_CLI_USAGE,
-                "no-rollback, non-exportable, hw-rng, attested-boot, joined by +",
+                "no-rollback, non-exportable, hw-rng, attested-boot, half, separate, joined by +",
                 "unknown assurance in \"%.60s\"", text);
         }
         *bits |= trust_names[i].bit;

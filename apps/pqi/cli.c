@@ -2,6 +2,8 @@
  * Errors, files, hex and JSON for all subcommands. The option parser is in options.c. */
 #include "cli.h"
 
+#include <pqi/host.h>
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -33,6 +35,15 @@ pqi_cli_exit pqi_cli_fail(pqi_cli_exit code, const char *advice, const char *wha
         (void)fprintf(stderr, "  try: %s\n", advice);
     }
     return code;
+}
+
+pqi_cli_exit pqi_cli_protect(void)
+{
+    if (pqi_host_no_dumps() != PQI_OK || pqi_host_wipe_on_signals() != PQI_OK) {
+        return pqi_cli_fail(PQI_CLI_ENV, "let it use setrlimit, prctl and sigaction",
+            "cannot keep keys out of core dumps");
+    }
+    return PQI_CLI_OK;
 }
 
 pqi_cli_exit pqi_cli_usage(const pqi_cli_command *self, const char *what, ...)

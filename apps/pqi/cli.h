@@ -91,6 +91,10 @@ void pqi_cli_plain(char *text);
 pqi_cli_exit pqi_cli_fail(pqi_cli_exit code, const char *advice, const char *what, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* What main() does first: no core dumps, and keys are wiped when a signal ends the process. PQI_CLI_OK, or the
+ * error was printed. */
+pqi_cli_exit pqi_cli_protect(void);
+
 /* A wrong command line: as pqi_cli_fail() with the advice "see pqi NAME --help". */
 pqi_cli_exit pqi_cli_usage(const pqi_cli_command *self, const char *what, ...)
     __attribute__((format(printf, 2, 3)));

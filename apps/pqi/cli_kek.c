@@ -65,6 +65,34 @@ static pqi_cli_exit from_tty(const char *what, bool confirm, pqi_host_kek_source
     return PQI_CLI_OK;
 }
 
+enum { URI_MAX = 1024 };
+
+/* The first line of DIR/provider.uri or DIR/keys/provider.uri. */
+static bool read_uri(const char *dir, const char *leaf, char uri[URI_MAX])
+{
+    char path[4096];
+    int n = snprintf(path, sizeof path, "%s/%s", dir, leaf);
+    FILE *f = n > 0 && (size_t)n < sizeof path ? fopen(path, "re") : NULL;
+    bool ok = f != NULL && fgets(uri, URI_MAX, f) != NULL;
+    if (f != NULL) {
+        (void)fclose(f);
+    }
+    return ok;
+}
+
+/* The provider brings its own secret, or can do without: it is not asked for. */
+static bool needs_none(const pqi_cli_kek_args *a)
+{
+    char uri[URI_MAX] = "";
+    if (a->provider != NULL) {
+        (void)snprintf(uri, sizeof uri, "%s", a->provider);
+    } else if (a->what != NULL && !read_uri(a->what, "provider.uri", uri)) {
+        (void)read_uri(a->what, "keys/provider.uri", uri);
+    }
+    return strncmp(uri, "agent:", 6) == 0 || strncmp(uri, "tpm:", 4) == 0 ||
+           (strncmp(uri, "pkcs11:", 7) == 0 && strstr(uri, "pin-source=") != NULL);
+}
+
 pqi_cli_exit pqi_cli_kek_read(const pqi_cli_kek_args *a, bool confirm, pqi_host_kek_source *out)
 {
     memset(out, 0, sizeof *out);
@@ -74,13 +102,17 @@ pqi_cli_exit pqi_cli_kek_read(const pqi_cli_kek_args *a, bool confirm, pqi_host_
         return rc;
     }
     int n = (a->key_file != NULL) + (a->passphrase_file != NULL) + (a->credential != NULL);
+    out->provider = a->provider;
+    if (n != 0 && a->no_secret) {
+        return pqi_cli_fail(PQI_CLI_USAGE, NULL, "--no-secret and a secret exclude each other");
+    }
     if (n > 1) {
         return pqi_cli_fail(PQI_CLI_USAGE, "give one of them",
             "--key-file, --passphrase-file and "
             "--credential exclude each other");
     }
     if (n == 0) {
-        return from_tty(a->what, confirm, out);
+        return a->no_secret || needs_none(a) ? PQI_CLI_OK : from_tty(a->what, confirm, out);
     }
     out->key_file = a->key_file;
     out->passphrase_file = a->passphrase_file;

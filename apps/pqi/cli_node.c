@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli_node.h"
 #include "algs.h"
+#include "cli_attest.h"
 #include "cli_session.h"
 
 #include <stdlib.h>
@@ -18,7 +19,9 @@ static pqi_cli_exit open_device(const pqi_cli_node_args *a, pqi_host_device **ou
             "not a way to use sessions: %s", a->sessions);
     }
     cfg.prekey_use = a->require_prekey ? PQI_PREKEY_REQUIRE : PQI_PREKEY_PREFER;
-    pqi_cli_exit rc = pqi_cli_kek_read(&a->kek, false, &cfg.kek);
+    pqi_cli_kek_args kek = a->kek;
+    kek.what = cfg.dir;
+    pqi_cli_exit rc = pqi_cli_kek_read(&kek, false, &cfg.kek);
     if (rc != PQI_CLI_OK) {
         return rc;
     }
@@ -53,15 +56,27 @@ static pqi_cli_exit open_node(const pqi_cli_node_args *a, const char *password,
     if (rc != PQI_CLI_OK) {
         return rc;
     }
-    const pqi_host_node_cfg cfg = {
-        .device = out->device, .mqtt = &mqtt, .peers = peers, .n_peers = n_peers};
+    pqi_node_attest_cfg attest;
+    rc = pqi_cli_attest_open(&a->attest, &out->attest, &attest);
+    if (rc != PQI_CLI_OK) {
+        return rc;
+    }
+    const pqi_host_node_cfg cfg = {.device = out->device,
+        .mqtt = &mqtt,
+        .peers = peers,
+        .n_peers = n_peers,
+        .attest = &attest};
     pqi_status st = pqi_host_node_open(&out->node, &cfg);
+    if (st == PQI_ERR_AUTH || st == PQI_ERR_DECODE || st == PQI_ERR_UNSUPPORTED) {
+        return pqi_cli_fail(PQI_CLI_FAILED, "pqi attest policy verify tells more",
+            "%s is no attestation policy that this root's policy keys signed", a->attest.policy);
+    }
     if (st != PQI_OK) {
         return pqi_cli_fail(PQI_CLI_USAGE,
             "check --to, --from and the --tls-* files; --tls-cert and --tls-key need --tls-ca",
             "cannot set up the MQTT client: %s", pqi_status_text(st));
     }
-    return PQI_CLI_OK;
+    return pqi_cli_attest_begin(out);
 }
 
 pqi_cli_exit pqi_cli_node_open(
@@ -98,5 +113,6 @@ void pqi_cli_node_close(pqi_cli_node *n)
 {
     pqi_host_node_close(n->node);
     pqi_host_device_close(n->device);
+    pqi_cli_attest_free(&n->attest);
     memset(n, 0, sizeof *n);
 }

@@ -10,6 +10,19 @@
 
 #include <pqi/host_node.h>
 
+typedef struct pqi_cli_attest_args {
+    const char *policy, *state, *log;
+} pqi_cli_attest_args;
+
+/* What cli_attest.h keeps. */
+typedef struct pqi_cli_attest {
+    pqi_cli_attest_args args;
+    pqi_span policy, log;
+    int64_t written;   /* the policy's file */
+    double look_at;    /* at it again */
+    uint64_t answered; /* challenges of peers */
+} pqi_cli_attest;
+
 typedef struct pqi_cli_node_args {
     const char *dir, *broker, *ca_file, *cert_file, *tls_key_file, *user, *password_file,
         *client_id;
@@ -18,6 +31,7 @@ typedef struct pqi_cli_node_args {
     const char *sessions;
     pqi_cli_kek_args kek;
     pqi_cli_policy_args policy;
+    pqi_cli_attest_args attest;
 } pqi_cli_node_args;
 
 /* Rows for an option table. */
@@ -38,13 +52,20 @@ typedef struct pqi_cli_node_args {
     PQI_CLI_UINT("qos", "0|1|2", &(a).qos, 2, "quality of service (default: 1)"),                  \
     PQI_CLI_FLAG("mqtt5", &(a).mqtt5, "speak MQTT 5 (default: 3.1.1)"),                            \
     PQI_CLI_STRING("sessions", "off|prefer|require", &(a).sessions,                                \
-        "v4 sessions: none, where there is one, or nothing else (default: prefer)")
+        "v4 sessions: none, where there is one, or nothing else (default: prefer)"),               \
+    PQI_CLI_STRING("attest", "FILE", &(a).attest.policy,                                           \
+        "attestation policy: ask peers what they started, where the fleet demands it"),            \
+    PQI_CLI_STRING("attest-state", "FILE", &(a).attest.state,                                      \
+        "with --attest: verdicts for pqi attest show, and no older policy after a restart"),       \
+    PQI_CLI_STRING("event-log", "FILE", &(a).attest.log,                                           \
+        "event log of the firmware, for answers to verifiers")
 /* clang-format on */
 
 typedef struct pqi_cli_node {
     pqi_host_device *device;
     pqi_host_node *node;
     double report_at; /* when sessions may be reported again */
+    pqi_cli_attest attest;
 } pqi_cli_node;
 
 /* Opens device and node; prints what went wrong. `peers` as in pqi_host_node_cfg. */

@@ -90,9 +90,10 @@ void pqi_cli_policy_text(char out[PQI_CLI_ALG_LEN], const pqi_alg_policy *p)
     static const char *const marks[] = {"not standardised allowed", "pre-standard allowed",
         "not standardised allowed, pre-standard not", "standardised only"};
     _Static_assert((PQI_ALG_NOT_STANDARD | PQI_ALG_PRE_STANDARD) == 3, "the index");
-    (void)snprintf(out, PQI_CLI_ALG_LEN, "level %u or higher, %s%s",
+    (void)snprintf(out, PQI_CLI_ALG_LEN, "level %u or higher, %s%s%s",
         p->min_level > 1 ? p->min_level : 1u, marks[p->forbid & 3u],
-        (p->forbid & PQI_ALG_NOT_MISUSE_RESISTANT) != 0 ? ", misuse-resistant suites" : "");
+        (p->forbid & PQI_ALG_NOT_MISUSE_RESISTANT) != 0 ? ", misuse-resistant suites" : "",
+        (p->forbid & PQI_ALG_COMPOSITE) != 0 ? ", no composites" : "");
 }
 
 pqi_alg_policy pqi_cli_policy(const pqi_cli_policy_args *a)
@@ -100,6 +101,7 @@ pqi_alg_policy pqi_cli_policy(const pqi_cli_policy_args *a)
     unsigned forbid = a->standard_only   ? PQI_ALG_PRE_STANDARD | PQI_ALG_NOT_STANDARD
                       : a->no_unstandard ? PQI_ALG_NOT_STANDARD
                                          : 0u;
+    forbid |= a->no_composite ? PQI_ALG_COMPOSITE : 0u;
     forbid |= a->misuse_resistant ? PQI_ALG_NOT_MISUSE_RESISTANT : 0u;
     pqi_alg_policy p = {(uint8_t)a->min_level, (uint8_t)forbid};
     return p;

@@ -29,7 +29,7 @@ uint32_t pqi_cli_suite_bit(uint32_t suite_id);
 uint32_t pqi_cli_suite_kem(uint32_t suite_id);
 
 /* "Falcon-512 (pre-standard)"; "unknown algorithm 7" for one that this program lacks. */
-#define PQI_CLI_ALG_LEN 96
+#define PQI_CLI_ALG_LEN 112
 void pqi_cli_kem_name(char out[PQI_CLI_ALG_LEN], uint32_t id);
 void pqi_cli_sig_name(char out[PQI_CLI_ALG_LEN], int32_t id); /* 0: "none" */
 /* Names of the suites in a bitmap, separated by "; "; cut where there is no room. */
@@ -40,7 +40,7 @@ void pqi_cli_policy_text(char out[PQI_CLI_ALG_LEN], const pqi_alg_policy *p);
 
 typedef struct pqi_cli_policy_args {
     uint64_t min_level;
-    bool standard_only, no_unstandard, misuse_resistant;
+    bool standard_only, no_unstandard, misuse_resistant, no_composite;
 } pqi_cli_policy_args;
 
 /* clang-format off */
@@ -52,7 +52,9 @@ typedef struct pqi_cli_policy_args {
     PQI_CLI_FLAG("forbid-pre-standard", &(a).standard_only,                                        \
         "refuse algorithms without a final standard as well"),                                     \
     PQI_CLI_FLAG("misuse-resistant", &(a).misuse_resistant,                                        \
-        "only suites that bear a repeated nonce (gcm-siv): where a peer's storage may go back")
+        "only suites that bear a repeated nonce (gcm-siv): where a peer's storage may go back"),    \
+    PQI_CLI_FLAG("forbid-composite", &(a).no_composite,                                            \
+        "refuse composite algorithms (a P-256 half beside the post-quantum one)")
 /* clang-format on */
 
 pqi_alg_policy pqi_cli_policy(const pqi_cli_policy_args *a);

@@ -51,7 +51,7 @@ pqi_cli_exit pqi_cli_role_open(
     const char *text, const pqi_cli_kek_args *common, pqi_host_role **out)
 {
     keydir k = split(text, common);
-    pqi_host_role_cfg cfg = {k.dir, {NULL, NULL, NULL, {NULL, 0}}};
+    pqi_host_role_cfg cfg = {k.dir, {NULL, NULL, NULL, {NULL, 0}, NULL}};
     *out = NULL;
     pqi_cli_exit rc = pqi_cli_kek_read(&k.kek, false, &cfg.kek);
     if (rc == PQI_CLI_OK) {
@@ -78,7 +78,7 @@ pqi_cli_exit pqi_cli_keydir_read(
 /* Do both name one directory? It is locked by the first, so the second would wait for nothing. */
 static bool same_dir(const char *a, const char *b)
 {
-    const pqi_cli_kek_args none = {NULL, NULL, NULL, NULL};
+    const pqi_cli_kek_args none = {0};
     struct stat sa, sb;
     keydir ka = split(a, &none), kb = split(b, &none);
     bool same = stat(ka.dir, &sa) == 0 && stat(kb.dir, &sb) == 0 && sa.st_dev == sb.st_dev &&

@@ -95,7 +95,7 @@ static void run_groups(pqi_bench *b, const char *only)
 {
     const char *unit = pqi_bench_cycle_unit(b);
     if (!b->quiet) {
-        printf("%-20s %-14s %11s %11s %11s", "algorithm", "operation", "median ns", "min ns",
+        printf("%-20s %-22s %11s %11s %11s", "algorithm", "operation", "median ns", "min ns",
             "p90 ns");
         printf(unit != NULL ? " %8s cyc\n" : "%s\n", unit != NULL ? unit : "");
     }
@@ -135,11 +135,13 @@ pqi_cli_exit pqi_cmd_bench(const pqi_cli_command *self, int argc, char **argv)
     const char *seconds = "0.25", *backend = NULL, *only = NULL;
     bool small = false, timing = false;
     uint64_t sessions = 100000;
+    pqi_cli_list providers = {0};
     const pqi_cli_option options[] = {
         PQI_CLI_FLAG("json", &b.quiet, "print one JSON object"),
         PQI_CLI_STRING("filter", "NAME", &b.filter, "only operations with NAME in their name"),
         PQI_CLI_STRING("seconds", "S", &seconds, "time for each operation (0.25)"),
         PQI_CLI_UINT("sessions", "N", &sessions, FLEET_MAX, "of the fleet (100000)"),
+        PQI_CLI_LIST("provider", "URI", &providers, "of the group providers; several (soft:)"),
         PQI_CLI_FLAG("small", &small, "the variants of least memory"),
         PQI_CLI_BACKEND(&backend),
         PQI_CLI_FLAG("timing", &timing, "instead: whether times tell secrets apart (t values)"),
@@ -149,10 +151,13 @@ pqi_cli_exit pqi_cmd_bench(const pqi_cli_command *self, int argc, char **argv)
         "Measures every operation: nanoseconds (median, least, 90th percentile of batches)\n"
         "and cycles. Core cycles need perf_event; else the time stamp counter is shown,\n"
         "labelled tsc, which runs at its own fixed rate.\n"
-        "GROUP is kem, sig, hash, aead, curve, v1, session; and two that run only when named:\n"
-        "fleet, an endpoint with many sessions at once, and control, what the control plane costs "
-        "a\n"
-        "device and its server.",
+        "GROUP is kem, sig, hash, aead, curve, v1, session; and four that run only when named:\n"
+        "fleet, an endpoint with many sessions at once; control, what the control plane costs a\n"
+        "device and its server; memory, what the protection of a provider's memory costs; "
+        "providers,\n"
+        "each operation with the keys in this process, a TPM, a token or an agent, in a new "
+        "directory\n"
+        "under /tmp (a TPM needs pqi tpm init before).",
         &argc, argv);
     if (rc != PQI_CLI_GO) {
         return rc;
@@ -169,6 +174,7 @@ pqi_cli_exit pqi_cmd_bench(const pqi_cli_command *self, int argc, char **argv)
         return pqi_cli_usage(self, "--sessions takes a number from 1 on");
     }
     b.fleet = (uint32_t)sessions;
+    b.providers = &providers;
     pqi_algs algs;
     rc = pqi_cli_algs_of(&algs, backend, small);
     if (rc == PQI_CLI_OK) {

@@ -256,6 +256,8 @@ const pqi_cli_command pqi_ca_commands[] = {
         "check join requests and issue certificates", NULL, "pqi ca issue"},
     {"confirm", NULL, confirm, "--dir DIR CONFIRMATION...",
         "take confirmations of devices", NULL, "pqi ca confirm"},
+    {"ak", NULL, NULL, "",
+        "certify attestation keys", pqi_ca_ak_commands, "pqi ca ak"},
     {"revoke", NULL, revoke, "--dir DIR [--epoch N] [--yes] ID...",
         "revoke devices or their old keys", NULL, "pqi ca revoke"},
     {"renew", NULL, pqi_cmd_ca_renew, "--dir DIR [--days N | --new] OUT_DIR",

@@ -40,7 +40,7 @@ bool pqi_ca_to_file(const ca_common *c);
 #define PQI_CA_CSV_HEADER "id,factory,roles,scopes,gwset,assurance"
 
 /* "no-rollback+hw-rng" and back; nothing for 0. Errors are printed. */
-#define PQI_CA_ASSURANCE_LEN 64
+#define PQI_CA_ASSURANCE_LEN 80
 void pqi_ca_assurance(char out[PQI_CA_ASSURANCE_LEN], uint32_t bits);
 pqi_cli_exit pqi_ca_parse_assurance(const char *text, uint32_t *bits); /* NULL is fine */
 

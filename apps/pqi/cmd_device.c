@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * pqi device: the life of a device directory. */
+#include "algs.h"
 #include "cli_control.h"
 #include "cli_kek.h"
 #include "cli_profile.h"
@@ -23,6 +24,10 @@ typedef struct common {
 #define OUT_OPTION(c, what)                                                                        \
     PQI_CLI_STRING("out", "FILE", &(c).out, what " (default: standard output)")
 
+#define PLAIN_OPTION(b)                                                                            \
+    PQI_CLI_FLAG(                                                                                  \
+        "no-composite", &(b), "no P-256 halves, although the provider has hardware for them")
+
 /* Checks --dir and the number of operands and reads the KEK. */
 static pqi_cli_exit common_ready(
     common *c, const pqi_cli_command *self, int argc, int want, const char *operand)
@@ -35,6 +40,7 @@ static pqi_cli_exit common_ready(
             self->path, operand);
     }
     c->cfg.dir = c->dir;
+    c->kek.what = c->dir;
     return pqi_cli_kek_read(&c->kek, strcmp(self->name, "init") == 0, &c->cfg.kek);
 }
 
@@ -42,6 +48,7 @@ static pqi_cli_exit init(const pqi_cli_command *self, int argc, char **argv)
 {
     common c = {0};
     const char *pin = NULL, *id = NULL;
+    bool plain = false;
     pqi_cli_profile_args profile = {0};
     const pqi_profile *row = NULL;
     const pqi_cli_option options[] = {
@@ -49,6 +56,7 @@ static pqi_cli_exit init(const pqi_cli_command *self, int argc, char **argv)
         PQI_CLI_STRING("id", "ID", &id, "the device id"),
         PQI_CLI_STRING("root-hash", "HASH", &pin, "what pqi ca init printed, 64 hex digits"),
         PQI_CLI_PROFILE_OPTIONS(profile),
+        PLAIN_OPTION(plain),
         OUT_OPTION(c, "factory record for pqi ca allow"),
         PQI_CLI_END,
     };
@@ -76,6 +84,7 @@ static pqi_cli_exit init(const pqi_cli_command *self, int argc, char **argv)
         return rc;
     }
     c.cfg.factory_alg = row->sig_id;
+    c.cfg.choice = PQI_HOST_ALSO_SIG | (plain ? PQI_HOST_PLAIN : 0u);
     uint8_t *mem = pqi_cli_alloc(PQI_FACTORY_MAX);
     pqi_span out = {mem, PQI_FACTORY_MAX};
     size_t len = 0;
@@ -93,7 +102,7 @@ static pqi_cli_exit init(const pqi_cli_command *self, int argc, char **argv)
 typedef struct join_names {
     pqi_cli_profile_args profile;
     const char *kem, *sig, *suite;
-    bool kem_only;
+    bool kem_only, plain;
 } join_names;
 
 /* --kem and --sig go over the profile; --suite brings its KEM. */
@@ -138,7 +147,34 @@ static pqi_cli_exit join_opts(
     o->suites = 0; /* those of the KEM that carry no further mark */
     o->sig_alg = a->kem_only ? 0 : p->sig_id;
     o->kem_only = a->kem_only;
+    o->choice = (a->kem == NULL && a->suite == NULL ? PQI_HOST_ALSO_KEM : 0u) |
+                (a->sig == NULL ? PQI_HOST_ALSO_SIG : 0u) | (a->plain ? PQI_HOST_PLAIN : 0u);
     return override(self, a, o);
+}
+
+/* What was asked for; on hardware with P-256 also what has no half there. */
+static void say_algorithms(const common *c, pqi_cspan request)
+{
+    static pqi_join_request r;
+    pqi_algs algs;
+    char kem[PQI_CLI_ALG_LEN], sig[PQI_CLI_ALG_LEN];
+    pqi_cli_algs(&algs);
+    if (pqi_join_decode(&algs, request, &r) != PQI_OK) {
+        return;
+    }
+    pqi_cli_kem_name(kem, r.kem_alg);
+    pqi_cli_sig_name(sig, r.sig_alg);
+    printf("KEM %s, signature %s\n", kem, sig);
+    const pqi_kem *k = pqi_algs_kem(&algs, r.kem_alg);
+    const pqi_sig *s = pqi_algs_sig(&algs, r.sig_alg);
+    const bool plain_kem = (k->flags & PQI_ALG_COMPOSITE) == 0;
+    const bool plain_sig = s != NULL && (s->flags & PQI_ALG_COMPOSITE) == 0;
+    pqi_host_device_status st;
+    if ((plain_kem || plain_sig) && pqi_host_device_get_status(&c->cfg, &st) == PQI_OK &&
+        (st.provider_caps & PQI_CAP_HALF) != 0) {
+        printf("no P-256 half in hardware: %s%s%s\n", plain_kem ? kem : "",
+            plain_kem && plain_sig ? ", " : "", plain_sig ? sig : "");
+    }
 }
 
 static pqi_cli_exit join(const pqi_cli_command *self, int argc, char **argv)
@@ -148,10 +184,13 @@ static pqi_cli_exit join(const pqi_cli_command *self, int argc, char **argv)
     const pqi_cli_option options[] = {
         COMMON_OPTIONS(c),
         PQI_CLI_PROFILE_OPTIONS(names.profile),
-        PQI_CLI_STRING(
-            "kem", "NAME", &names.kem, "another KEM: ml-kem-512, ml-kem-768, ml-kem-1024"),
+        PLAIN_OPTION(names.plain),
+        PQI_CLI_STRING("kem", "NAME", &names.kem,
+            "another KEM: ml-kem-512, ml-kem-768, ml-kem-1024, ml-kem-768-p256"),
         PQI_CLI_STRING("sig", "NAME", &names.sig,
-            "another signature: ml-dsa-44, ml-dsa-65, ml-dsa-87, falcon-512, falcon-1024"),
+            "another signature: ml-dsa-44, ml-dsa-65, ml-dsa-87, falcon-512, falcon-1024, or one "
+            "of "
+            "them but ml-dsa-87 with -p256"),
         PQI_CLI_STRING("suite", "NAME", &names.suite, "only this suite, such as x-wing or gcm-siv"),
         PQI_CLI_FLAG(
             "kem-only", &names.kem_only, "no signing key: it receives messages, and sends none"),
@@ -187,12 +226,13 @@ static pqi_cli_exit join(const pqi_cli_command *self, int argc, char **argv)
     pqi_status st = pqi_host_device_join(&c.cfg, challenge, &o, out, &len);
     pqi_cspan data = {mem, len};
     rc = st == PQI_OK ? pqi_cli_write_file(c.out, data) : pqi_cli_why(st, pqi_host_device_why());
+    if (rc == PQI_CLI_OK && c.out != NULL && strcmp(c.out, "-") != 0) {
+        printf("join request in %s\n", c.out);
+        say_algorithms(&c, data);
+    }
     pqi_cli_kek_wipe(&c.cfg.kek);
     free(mem);
     free(in.ptr);
-    if (rc == PQI_CLI_OK && c.out != NULL && strcmp(c.out, "-") != 0) {
-        printf("join request in %s\n", c.out);
-    }
     return rc;
 }
 

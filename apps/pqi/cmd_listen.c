@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * pqi listen: prints verified messages of the given topics. */
+#include "cli_attest.h"
 #include "cli_control.h"
 #include "cli_session.h"
 #include "commands.h"
@@ -203,6 +204,12 @@ static pqi_cli_exit loop(const listen_args *a, pqi_cli_node *cli)
         pqi_cli_session_report(cli, dir, true, false);
         tell_session(a, &ev.ev);
         pqi_cli_exit told = tell_control(a, pqi_host_node_endpoint(node), &ev);
+        if (told == PQI_CLI_OK) {
+            told = pqi_cli_attest_tell(cli, &ev, a->quiet);
+        }
+        if (told == PQI_CLI_OK) {
+            told = pqi_cli_attest_care(cli);
+        }
         if (told != PQI_CLI_OK) {
             return told;
         }

@@ -41,7 +41,7 @@ static pqi_cli_exit new_open(const pqi_host_role_cfg *cfg, pqi_role role, int32_
 static pqi_cli_exit cmd_new(const pqi_cli_command *self, int argc, char **argv)
 {
     pqi_cli_kek_args kek = {0};
-    pqi_host_role_cfg cfg = {NULL, {NULL, NULL, NULL, {NULL, 0}}};
+    pqi_host_role_cfg cfg = {NULL, {NULL, NULL, NULL, {NULL, 0}, NULL}};
     const char *role_name = NULL, *alg_name = NULL;
     const pqi_cli_option options[] = {
         PQI_CLI_STRING("role", "ROLE", &role_name, "root, issuer, policy, revoker or head"),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * pqi send: seals messages for one device and hands them to the broker. */
+#include "cli_attest.h"
 #include "cli_control.h"
 #include "cli_session.h"
 #include "commands.h"
@@ -14,7 +15,18 @@ typedef struct send_args {
     uint64_t wait, expires;
     bool lines, json, require_prekey;
     char mailbox_topic[PQI_TOPIC_MAX];
+    pqi_cli_node *cli;
 } send_args;
+
+/* One event; what it says of attestation is told, whatever is waited for. */
+static pqi_status poll_node(const send_args *a, int timeout_ms, pqi_node_event *ev)
+{
+    const pqi_status st = pqi_host_node_poll(a->cli->node, timeout_ms, ev);
+    if (st != PQI_OK) {
+        return st;
+    }
+    return pqi_cli_attest_tell(a->cli, ev, true) == PQI_CLI_OK ? PQI_OK : PQI_ERR_STORAGE;
+}
 
 static pqi_cli_exit no_prekey(const send_args *a)
 {
@@ -48,7 +60,7 @@ static pqi_cli_exit wait_for_peer(const send_args *a, pqi_host_node *node)
             return PQI_CLI_OK;
         }
         pqi_node_event ev;
-        pqi_status st = pqi_host_node_poll(node, 50, &ev);
+        pqi_status st = poll_node(a, 50, &ev);
         if (st != PQI_OK) {
             return pqi_cli_status(st, "connecting");
         }
@@ -102,7 +114,7 @@ static pqi_cli_exit wait_for_session(const send_args *a, pqi_host_node *node)
         if (pqi_endpoint_session(e, &now, id, &info) == PQI_OK && info.up) {
             return PQI_CLI_OK;
         }
-        st = pqi_host_node_poll(node, 20, &ev);
+        st = poll_node(a, 20, &ev);
         if (st == PQI_OK && closed) {
             now = pqi_host_now();
             st = pqi_endpoint_connect(e, &now, id, 0);
@@ -134,7 +146,7 @@ static pqi_cli_exit wait_for_proof(const send_args *a, pqi_host_node *node)
     pqi_node_event ev;
     pqi_status st = PQI_OK;
     while (st == PQI_OK && lacks_proof(e) && pqi_cli_seconds() < end) {
-        st = pqi_host_node_poll(node, 50, &ev);
+        st = poll_node(a, 50, &ev);
     }
     if (st == PQI_OK && lacks_proof(e)) {
         (void)fprintf(stderr,
@@ -144,9 +156,43 @@ static pqi_cli_exit wait_for_proof(const send_args *a, pqi_host_node *node)
             (unsigned long long)a->wait, a->to);
     }
     if (st == PQI_OK) {
-        st = pqi_host_node_poll(node, 0, &ev); /* announces it */
+        st = poll_node(a, 0, &ev); /* announces it */
     }
     return st == PQI_OK ? PQI_CLI_OK : pqi_cli_status(st, "waiting for the control plane");
+}
+
+/* Works until there is a verdict of the peer, where one is needed, and until the peer had its answer from us where it
+ * asks: it needs a verdict of us as well. It may have one from before, so that is waited for shortly. A bad
+ * verdict is told; the gate refuses the message. */
+static pqi_cli_exit wait_for_verdict(const send_args *a)
+{
+    enum { ASKED_S = 3 };
+    if (a->node.attest.policy == NULL) {
+        return PQI_CLI_OK;
+    }
+    const double start = pqi_cli_seconds(), end = start + (double)a->wait;
+    double asked = end;
+    for (;;) {
+        const bool open = pqi_cli_attest_open_for(a->cli, a->to);
+        const double now = pqi_cli_seconds();
+        if (open && asked == end) {
+            asked = now + ASKED_S < end ? now + ASKED_S : end;
+        }
+        const bool done = open && (a->cli->attest.answered != 0 || now >= asked ||
+                                      !pqi_cli_attest_needed(a->cli));
+        if (done || now >= end) {
+            return PQI_CLI_OK;
+        }
+        pqi_node_event ev;
+        pqi_status st = poll_node(a, 50, &ev);
+        if (st != PQI_OK) {
+            return pqi_cli_status(st, "asking what the peer started");
+        }
+        if (ev.kind == PQI_NODE_ATTEST && ev.attest == PQI_ATTEST_BAD &&
+            strcmp(ev.ev.peer, a->to) == 0) {
+            return PQI_CLI_OK;
+        }
+    }
 }
 
 /* Works until the broker has everything. */
@@ -160,7 +206,7 @@ static pqi_cli_exit drain(const send_args *a, pqi_host_node *node)
             return offline((double)a->wait, text);
         }
         pqi_node_event ev;
-        pqi_status st = pqi_host_node_poll(node, 20, &ev);
+        pqi_status st = poll_node(a, 20, &ev);
         if (st != PQI_OK) {
             return pqi_cli_status(st, "sending");
         }
@@ -186,7 +232,7 @@ static pqi_status send_when_open(
     while (
         st == PQI_ERR_POLICY && may_open(pqi_host_node_endpoint(node)) && pqi_cli_seconds() < end) {
         pqi_node_event ev;
-        st = pqi_host_node_poll(node, 50, &ev);
+        st = poll_node(a, 50, &ev);
         if (st == PQI_OK) {
             st = pqi_host_node_send(node, msg, (int)a->node.qos, wire);
         }
@@ -268,7 +314,7 @@ static pqi_cli_exit send_stdin(const send_args *a, pqi_class cls, pqi_host_node 
         }
         rc = send_one(a, cls, node, (pqi_cspan){(const uint8_t *)line, len});
         pqi_node_event ev;
-        if (rc == PQI_CLI_OK && pqi_host_node_poll(node, 0, &ev) != PQI_OK) {
+        if (rc == PQI_CLI_OK && poll_node(a, 0, &ev) != PQI_OK) {
             rc = pqi_cli_fail(PQI_CLI_ENV, NULL, "the MQTT client failed");
         }
     }
@@ -305,9 +351,10 @@ static bool mailbox_topic(send_args *a)
     return true;
 }
 
-static pqi_cli_exit run(const send_args *a, pqi_class cls, const char *message)
+static pqi_cli_exit run(send_args *a, pqi_class cls, const char *message)
 {
     pqi_cli_node n;
+    a->cli = &n;
     pqi_cli_exit rc = pqi_cli_node_open(&a->node, &a->to, 1, &n);
     if (rc != PQI_CLI_OK) {
         return rc;
@@ -319,6 +366,9 @@ static pqi_cli_exit run(const send_args *a, pqi_class cls, const char *message)
     }
     if (rc == PQI_CLI_OK) {
         rc = wait_for_session(a, n.node);
+    }
+    if (rc == PQI_CLI_OK && !urgent) {
+        rc = wait_for_verdict(a);
     }
     if (rc == PQI_CLI_OK) {
         rc = strcmp(message, "-") == 0

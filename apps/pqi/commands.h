@@ -10,6 +10,8 @@
 extern const pqi_cli_command pqi_commands[]; /* the table; ends with a NULL name */
 
 extern const pqi_cli_command pqi_ca_commands[];
+extern const pqi_cli_command pqi_ca_ak_commands[];
+extern const pqi_cli_command pqi_attest_commands[];
 extern const pqi_cli_command pqi_policy_commands[];
 extern const pqi_cli_command pqi_control_commands[];
 extern const pqi_cli_command pqi_head_commands[];
@@ -19,6 +21,7 @@ extern const pqi_cli_command pqi_root_commands[];
 extern const pqi_cli_command pqi_device_commands[];
 extern const pqi_cli_command pqi_session_commands[];
 extern const pqi_cli_command pqi_ticks_commands[];
+extern const pqi_cli_command pqi_tpm_commands[];
 
 pqi_cli_exit pqi_cmd_inspect(const pqi_cli_command *self, int argc, char **argv);
 pqi_cli_exit pqi_cmd_revoke(const pqi_cli_command *self, int argc, char **argv);

@@ -9,13 +9,14 @@
 
 #include "cli.h"
 
+#include <pqi/attest.h>
 #include <pqi/join.h>
 #include <pqi/trust.h>
 
 #include <stdio.h>
 
-#define PQI_INSPECT_MAX PQI_GRANT_MAX /* bytes of the longest object */
-#define PQI_INSPECT_MIN 22u           /* of the shortest: compact data of a session */
+#define PQI_INSPECT_MAX PQI_ATTEST_EVIDENCE_MAX /* bytes of the longest object */
+#define PQI_INSPECT_MIN 22u                     /* of the shortest: compact data of a session */
 
 #define PQI_INSPECT_WHY 200u /* bytes of an error */
 
@@ -59,6 +60,13 @@ pqi_status pqi_inspect_grant(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect
 pqi_status pqi_inspect_confirm(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
 pqi_status pqi_inspect_announce(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
 pqi_status pqi_inspect_session(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
+pqi_status pqi_inspect_ak(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
+pqi_status pqi_inspect_ak_request(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
+pqi_status pqi_inspect_ak_msg(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
+pqi_status pqi_inspect_attest_policy(
+    const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
+pqi_status pqi_inspect_attest_ask(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
+pqi_status pqi_inspect_evidence(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
 bool pqi_inspect_is_session(uint8_t type); /* the first byte of a packet of sessions? */
 pqi_status pqi_inspect_v1(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
 

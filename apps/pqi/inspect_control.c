@@ -131,27 +131,30 @@ pqi_status pqi_inspect_statement(const pqi_inspect_ctx *c, pqi_cspan in, pqi_ins
 /* ---- policy ------------------------------------------------------------------------------------- */
 
 static const char *const assurance[] = {"rollback-resistant storage", "non-exportable keys",
-    "hardware random generator", "attested boot"};
+    "hardware random generator", "attested boot", "classical halves in hardware",
+    "keys in another process"};
 
 static json_t *assurance_of(const pqi_policy_rules *u)
 {
     static const char *const classes[] = {"L", "M", "H"};
     json_t *o = json_object();
     for (size_t i = 0; i < 3; i++) {
-        pqi_inspect_put(o, classes[i], pqi_inspect_bits(u->assurance[i], assurance, 4));
+        pqi_inspect_put(o, classes[i],
+            pqi_inspect_bits(u->assurance[i], assurance, sizeof assurance / sizeof assurance[0]));
     }
     return o;
 }
 
 static void put_rules(json_t *o, const pqi_policy_rules *u)
 {
-    static const char *const marks[] = {"not standardised", "pre-standard", "not misuse-resistant"};
+    static const char *const marks[] = {
+        "not standardised", "pre-standard", "not misuse-resistant", "composite"};
     static const char *const modes[] = {
         NULL, "S (both sign)", "K (both prove KEM keys)", "M (one signs, one proves a KEM key)"};
     static const char *const flags[] = {"roster", "gossip", "delegates", "no rollback", "attest"};
     json_t *ages = json_object();
     pqi_inspect_put_uint(o, "min_level", u->min_level);
-    pqi_inspect_put(o, "forbidden", pqi_inspect_bits(u->forbid, marks, 3));
+    pqi_inspect_put(o, "forbidden", pqi_inspect_bits(u->forbid, marks, 4));
     pqi_inspect_put(
         o, "modes", u->modes != 0 ? pqi_inspect_bits(u->modes, modes, 4) : json_string("all"));
     pqi_inspect_put_str(o, "sessions", u->sessions == 1 ? "prefer" : "require");

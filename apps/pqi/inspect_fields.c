@@ -156,7 +156,8 @@ void pqi_inspect_put_suites(const pqi_inspect_ctx *c, json_t *o, uint32_t bitmap
 void pqi_inspect_put_assurance(json_t *o, uint32_t bits)
 {
     static const char *const names[] = {"rollback-resistant storage", "non-exportable keys",
-        "hardware random generator", "attested boot"};
+        "hardware random generator", "attested boot", "classical halves in hardware",
+        "keys in another process"};
     pqi_inspect_put(o, "assurance", pqi_inspect_bits(bits, names, sizeof names / sizeof names[0]));
 }
 

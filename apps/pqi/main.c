@@ -3,6 +3,7 @@
 #include "commands.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool is_help(const char *arg)
@@ -108,13 +109,13 @@ static pqi_cli_exit dispatch(int argc, char **argv)
     }
 }
 
-/* `pqi help a b` is `pqi a b --help`. */
+/* `pqi help a b c` is `pqi a b c --help`. */
 static pqi_cli_exit help_of(int argc, char **argv)
 {
     char flag[] = "--help";
-    char *words[4] = {NULL, NULL, NULL, NULL};
+    char *words[5] = {NULL, NULL, NULL, NULL, NULL};
     int n = 0;
-    if (argc > 2) {
+    if (argc > 3) {
         return pqi_cli_fail(PQI_CLI_USAGE, "pqi help COMMAND", "too many arguments for help");
     }
     while (n < argc) {
@@ -143,7 +144,9 @@ static pqi_cli_exit run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    pqi_cli_exit rc = run(argc, argv);
+    (void)setenv("TSS2_LOG", "all+none", 0); /* the TPM stack prints what we tell better */
+    pqi_cli_exit rc = pqi_cli_protect();
+    rc = rc == PQI_CLI_OK ? run(argc, argv) : rc;
     if (fflush(stdout) != 0 || ferror(stdout)) {
         return pqi_cli_fail(PQI_CLI_ENV, "check that the disk is not full and the pipe still open",
             "cannot write to standard output");

@@ -18,7 +18,7 @@ typedef struct word {
 
 static const word marks[] = {{"not-standardised", PQI_ALG_NOT_STANDARD},
     {"pre-standard", PQI_ALG_PRE_STANDARD}, {"not-misuse-resistant", PQI_ALG_NOT_MISUSE_RESISTANT},
-    {NULL, 0}};
+    {"composite", PQI_ALG_COMPOSITE}, {NULL, 0}};
 static const word modes[] = {{"S", PQI_MODES_S}, {"K", PQI_MODES_K}, {"M", PQI_MODES_M}, {NULL, 0}};
 static const word uses[] = {
     {"prefer", PQI_SESSIONS_PREFER}, {"require", PQI_SESSIONS_REQUIRE}, {NULL, 0}};
@@ -27,7 +27,8 @@ static const word flags[] = {{"roster", PQI_POLICY_ROSTER}, {"gossip", PQI_POLIC
     {"attest", PQI_POLICY_ATTEST}, {NULL, 0}};
 static const word assurance[] = {{"no-rollback", PQI_ASSURE_NO_ROLLBACK},
     {"non-exportable", PQI_ASSURE_NON_EXPORTABLE}, {"hw-rng", PQI_ASSURE_HW_RNG},
-    {"attested-boot", PQI_ASSURE_ATTESTED_BOOT}, {NULL, 0}};
+    {"attested-boot", PQI_ASSURE_ATTESTED_BOOT}, {"half", PQI_ASSURE_HALF},
+    {"separate", PQI_ASSURE_SEPARATE}, {NULL, 0}};
 static const word rights[] = {{"pub", PQI_RIGHT_PUB}, {"sub", PQI_RIGHT_SUB}, {NULL, 0}};
 static const word classes[] = {{"L", 1}, {"M", 2}, {"H", 4}, {"S", 8}, {NULL, 0}};
 
@@ -50,8 +51,8 @@ typedef struct rule {
 /* clang-format off */
 static const rule rules[] = {
     {"min-level", "lowest NIST level of peers' algorithms, 0 to 5", NUMBER(min_level), 0, 5, NULL, NULL, false},
-    {"forbid", "algorithms that are refused: not-standardised, pre-standard, not-misuse-resistant", KIND_SET,
-        AT(forbid), 0, 0, marks, "none", false},
+    {"forbid", "algorithms that are refused: not-standardised, pre-standard, not-misuse-resistant, "
+        "composite", KIND_SET, AT(forbid), 0, 0, marks, "none", false},
     {"modes", "handshakes that are allowed: S both sign, K both prove KEM keys, M one of each", KIND_SET,
         AT(modes), 0, 0, modes, "all", false},
     {"sessions", "prefer or require", KIND_ONE, AT(sessions), 0, 0, uses, NULL, false},
@@ -65,8 +66,8 @@ static const rule rules[] = {
         UINT32_MAX, NULL, NULL, false},
     {"grace-seconds", "uptime for which class M goes on before the time is known", NUMBER(grace_s), 0, UINT32_MAX,
         NULL, NULL, false},
-    {"assurance-L", "what peers need for class L: no-rollback, non-exportable, hw-rng, attested-boot", KIND_SET,
-        CLASS(0), 0, 0, assurance, "none", false},
+    {"assurance-L", "what peers need for class L: no-rollback, non-exportable, hw-rng, attested-boot, half, "
+        "separate", KIND_SET, CLASS(0), 0, 0, assurance, "none", false},
     {"assurance-M", "for class M", KIND_SET, CLASS(1), 0, 0, assurance, "none", false},
     {"assurance-H", "for class H", KIND_SET, CLASS(2), 0, 0, assurance, "none", false},
     {"min-revocations", "entries of the log that a device must have", NUMBER(min_rev_seq), 0, UINT32_MAX, NULL,

@@ -112,7 +112,9 @@ static pqi_cli_exit open_control(const control_args *a, daemon *d)
         .lease_ms = (uint32_t)a->lease_ms,
         .accept_clock = a->accept_clock,
         .io = {d, on_publish, on_event}};
-    pqi_cli_exit rc = pqi_cli_kek_read(&a->kek, false, &cfg.kek);
+    pqi_cli_kek_args kek = a->kek;
+    kek.what = a->dir;
+    pqi_cli_exit rc = pqi_cli_kek_read(&kek, false, &cfg.kek);
     if (rc != PQI_CLI_OK) {
         return rc;
     }

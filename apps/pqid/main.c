@@ -4,6 +4,7 @@
 #include "pqid.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const pqi_cli_command commands[] = {
@@ -44,8 +45,10 @@ static pqi_cli_exit run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    (void)setenv("TSS2_LOG", "all+none", 0); /* the TPM stack prints what we tell better */
     pqi_cli_program = "pqid";
-    pqi_cli_exit rc = run(argc, argv);
+    pqi_cli_exit rc = pqi_cli_protect();
+    rc = rc == PQI_CLI_OK ? run(argc, argv) : rc;
     if (fflush(stdout) != 0 || ferror(stdout)) {
         return pqi_cli_fail(PQI_CLI_ENV, NULL, "cannot write to standard output");
     }

@@ -223,7 +223,9 @@ static pqi_cli_exit open_box(const ticks_args *a, site *s)
         .after = (uint32_t)a->after,
         .always = a->always,
         .reuse = a->reuse};
-    pqi_cli_exit rc = pqi_cli_kek_read(&a->kek, false, &cfg.kek);
+    pqi_cli_kek_args kek = a->kek;
+    kek.what = a->dir;
+    pqi_cli_exit rc = pqi_cli_kek_read(&kek, false, &cfg.kek);
     if (rc != PQI_CLI_OK) {
         return rc;
     }

@@ -6,7 +6,7 @@
  *
  * Topics: announcements pq/4/k/<id> (retained), the control plane's of pqi/control.h, mailboxes
  * pq/4/m/<id>/<slot> (retained, v1 packets sealed to a prekey), sessions pq/4/i/<id>, pq/4/r/<id>,
- * pq/4/s/<to>/<from> and pq/4/x/<to>/<from>; every other topic carries messages that are not retained, as
+ * pq/4/s/<to>/<from> and pq/4/x/<to>/<from>, attestation pq/4/e/<to>/<from>; every other topic carries messages that are not retained, as
  * v1 packets or in sessions.
  *
  * What may be done when not everything is known of the fleet is decided by pqi/gate.h alone.
@@ -33,6 +33,7 @@ extern "C" {
 #define PQI_TOPIC_WITNESS                                                                          \
     "pq/4/x/" /* <to>/<from>: questions and answers of witnesses, in sessions */
 #define PQI_TOPIC_MAILBOX "pq/4/m/"
+#define PQI_TOPIC_ATTEST  "pq/4/e/" /* <to>/<from>: challenges and evidence, docs/spec/attest.md */
 #define PQI_ANNOUNCE_MAX  (PQI_CERT_MAX + 8192u + PQI_PATH_MAX)
 #define PQI_WINDOW_BITS   1024u
 #define PQI_SEQ_RESERVE   256u /* sender: numbers reserved ahead on disk */
@@ -84,6 +85,7 @@ typedef enum pqi_event_kind {
     PQI_EV_DROP,
     PQI_EV_SESSION, /* something about the session with `peer`: notes */
     PQI_EV_CONTROL, /* the control plane said something new, or something alarming: `control` */
+    PQI_EV_ATTEST, /* plain holds a peer's challenge or evidence, in parts: no application's message */
     PQI_EV_INT32_ = 2147483647
 } pqi_event_kind;
 
@@ -201,6 +203,9 @@ typedef struct pqi_peer {
     pqi_peer_prekey prekey;
     pqi_window window;
     pqi_bucket sig_bucket, ann_bucket;
+    uint64_t attest_until_ms; /* uptime; a verdict, in memory alone: pqi_endpoint_set_attested() */
+    uint32_t attest_seq;      /* of the attestation policy it was made under; 0: none */
+    uint8_t attest_key[PQI_KEY_ID_LEN];
 } pqi_peer;
 
 typedef struct pqi_endpoint_keys {
@@ -250,6 +255,8 @@ typedef struct pqi_endpoint {
     pqi_session_use base_use;
     uint8_t base_modes;
     size_t head_len;      /* of the head in cfg.head_mem; 0: none */
+    uint32_t attest_seq;  /* of the attestation policy in force; 0: none */
+    uint32_t attest_root; /* root version it was told under */
     uint32_t roster_root; /* root version of the rosters that peers proved to be in */
     uint32_t
         gates; /* freshness and flags at the last look: when it changes, sessions are looked at */
@@ -333,6 +340,29 @@ PQI_API PQI_MUST_CHECK pqi_status pqi_endpoint_send(
 /* Which gate refused the last pqi_endpoint_send() or pqi_endpoint_connect() that answered PQI_ERR_POLICY;
  * PQI_REASON_OK: none, it was something else. */
 PQI_API pqi_reason pqi_endpoint_reason(const pqi_endpoint *e);
+
+/* ---- attestation -------------------------------------------------------------------------------- */
+
+/* Where the fleet's policy has PQI_POLICY_ATTEST, messages of class M and H pass only with peers that have a
+ * verdict good for the key they use, the attestation policy in force and now. Who makes verdicts: pqi/attest.h.
+ * They are kept in memory alone: after a start every peer is asked anew (INV-34).
+ *
+ * The attestation policy in force; 0: none, and no verdict counts. Another number than before ends all verdicts,
+ * and so does a later root manifest: tell again which of its policies is in force.
+ * PQI_OK; PQI_ERR_ARG. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_endpoint_attest_policy(pqi_endpoint *e, uint32_t seq);
+/* A verdict good until that uptime (pqi_now.mono_ms); until_ms 0 ends it. It ends by itself when the peer comes
+ * with another key. PQI_OK; PQI_ERR_MISSING: unknown peer; PQI_ERR_STATE: not the policy in force, or not the
+ * key that the peer uses; PQI_ERR_ARG. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_endpoint_set_attested(pqi_endpoint *e, pqi_cspan peer,
+    const uint8_t key_id[PQI_KEY_ID_LEN], uint32_t seq, uint64_t until_ms);
+
+/* Seals a challenge, or a part of evidence, for a ready peer: class L, in a session where there is one, on
+ * PQI_TOPIC_ATTEST<peer>/<own id>, which neither scopes nor the policy's list of topics allow or forbid, and which
+ * pqi_endpoint_send() refuses. It comes as PQI_EV_ATTEST. topic: PQI_TOPIC_MAX bytes with a NUL.
+ * Statuses of pqi_endpoint_send(). */
+PQI_API PQI_MUST_CHECK pqi_status pqi_endpoint_send_attest(pqi_endpoint *e, const pqi_now *now,
+    pqi_cspan peer, pqi_cspan payload, char topic[PQI_TOPIC_MAX], pqi_span out, size_t *out_len);
 
 /* ---- sessions ----------------------------------------------------------------------------------- */
 

@@ -29,7 +29,7 @@
 extern "C" {
 #endif
 
-#define PQI_HOST_CA_SCHEMA        4          /* PRAGMA user_version */
+#define PQI_HOST_CA_SCHEMA        5          /* PRAGMA user_version */
 #define PQI_HOST_CA_CHALLENGE_TTL 86400u     /* s */
 #define PQI_HOST_CA_SKIP          1000u      /* numbers skipped by recover */
 #define PQI_HOST_CA_FLEET_MAX     64u        /* bytes of a fleet name */

@@ -26,14 +26,22 @@ extern "C" {
 #define PQI_HOST_PEERS_DEFAULT 64u
 #define PQI_HOST_NO_PREKEYS    UINT32_MAX
 
+/* When the composite counterpart of an algorithm is taken (composite.h): where the provider keeps the
+ * classical half in hardware (PQI_CAP_HALF of pqi_provider_alg_caps()), and the algorithm was left 0 or is
+ * one of a profile, as ALSO says. What was named without it stays as it is. */
+#define PQI_HOST_ALSO_KEM 0x01u
+#define PQI_HOST_ALSO_SIG 0x02u
+#define PQI_HOST_PLAIN    0x04u /* never */
+
 typedef struct pqi_host_device_cfg {
     const char *dir;
     pqi_host_kek_source kek;
-    size_t max_peers;          /* 0: PQI_HOST_PEERS_DEFAULT; used by open only */
-    const pqi_limits *limits;  /* NULL: pqi_limits_gateway; used by open only */
-    const pqi_suite *suite;    /* for sending; NULL: chosen for each peer, pqi_suite_choose() */
-    pqi_alg_policy policy;     /* of ourselves and of peers; used by open only */
-    int32_t factory_alg;       /* PQI_SIG_ID_*; 0: ML-DSA-65; used by init only */
+    size_t max_peers;         /* 0: PQI_HOST_PEERS_DEFAULT; used by open only */
+    const pqi_limits *limits; /* NULL: pqi_limits_gateway; used by open only */
+    const pqi_suite *suite;   /* for sending; NULL: chosen for each peer, pqi_suite_choose() */
+    pqi_alg_policy policy;    /* of ourselves and of peers; used by open only */
+    int32_t factory_alg;      /* PQI_SIG_ID_*; 0: ML-DSA-65; used by init only */
+    unsigned choice; /* PQI_HOST_ALSO_SIG, PQI_HOST_PLAIN, of factory_alg; used by init only */
     uint32_t prekey_period_s;  /* 0: a week; PQI_HOST_NO_PREKEYS: none; used by open only */
     pqi_prekey_use prekey_use; /* for sending */
     pqi_session_use sessions;  /* used by open only, as the next two */
@@ -58,9 +66,12 @@ PQI_API PQI_MUST_CHECK pqi_status pqi_host_device_init(const pqi_host_device_cfg
 typedef struct pqi_host_join_opts {
     uint32_t kem_alg; /* PQI_KEM_ID_* */
     int32_t sig_alg;  /* PQI_SIG_ID_* */
-    uint32_t suites;  /* bitmap of pqi_suite.bitmap; 0: all of that KEM with no mark of their own */
-    int kem_only;     /* 1: no signing key */
-    pqi_cspan boot;   /* measurement, 0..PQI_BOOT_MAX bytes */
+    uint32_t
+        suites; /* bitmap of pqi_suite.bitmap; 0: all of that KEM and of its counterpart with no mark
+                       * of their own */
+    unsigned choice; /* PQI_HOST_ALSO_*, PQI_HOST_PLAIN */
+    int kem_only;    /* 1: no signing key */
+    pqi_cspan boot;  /* measurement, 0..PQI_BOOT_MAX bytes */
 } pqi_host_join_opts;
 
 /* Makes new operational keys beside the installed ones and answers a challenge. The installed

@@ -14,6 +14,7 @@
 #ifndef PQI_HOST_ROLE_H
 #define PQI_HOST_ROLE_H
 
+#include <pqi/attest.h>
 #include <pqi/host.h>
 #include <pqi/role.h>
 
@@ -66,6 +67,8 @@ PQI_API PQI_MUST_CHECK pqi_status pqi_host_roles_sign_root(pqi_host_role *const 
     const pqi_manifest_spec *spec, pqi_cspan before, pqi_span out, size_t *out_len);
 PQI_API PQI_MUST_CHECK pqi_status pqi_host_roles_sign_policy(pqi_host_role *const *roles, size_t n,
     const pqi_policy *fields, pqi_cspan before, pqi_span out, size_t *out_len);
+PQI_API PQI_MUST_CHECK pqi_status pqi_host_roles_sign_attest(pqi_host_role *const *roles, size_t n,
+    const pqi_attest_policy *fields, pqi_cspan before, pqi_span out, size_t *out_len);
 /* head: fleet, root version, from and prev of the part. */
 PQI_API PQI_MUST_CHECK pqi_status pqi_host_roles_sign_revocations(pqi_host_role *const *roles,
     size_t n, const pqi_revocations *head, const pqi_revoked *entries, size_t count,

@@ -21,6 +21,9 @@ extern "C" {
  * no row, as it follows from the AEAD; a policy that forbids it asks for misuse resistance. */
 #define PQI_ALG_NOT_MISUSE_RESISTANT 0x04u
 
+/* Two halves, one of them P-256: pqi/composite.h. */
+#define PQI_ALG_COMPOSITE 0x08u
+
 /* Largest sizes over all KEMs of this library, bytes. */
 #define PQI_KEM_MAX_PK   1568u
 #define PQI_KEM_MAX_SK   3168u
@@ -29,12 +32,13 @@ extern "C" {
 #define PQI_KEM_SS       32u
 
 /* Algorithm ids on the wire and in certificates: docs/spec/registry.md. */
-#define PQI_KEM_ID_ML_KEM_512  0x0001u
-#define PQI_KEM_ID_ML_KEM_768  0x0002u
-#define PQI_KEM_ID_ML_KEM_1024 0x0003u
-#define PQI_KEM_ID_LIGHTSABER  0x0101u /* not standardised, as all from here */
-#define PQI_KEM_ID_SABER       0x0102u
-#define PQI_KEM_ID_FIRESABER   0x0103u
+#define PQI_KEM_ID_ML_KEM_512      0x0001u
+#define PQI_KEM_ID_ML_KEM_768      0x0002u
+#define PQI_KEM_ID_ML_KEM_1024     0x0003u
+#define PQI_KEM_ID_ML_KEM_768_P256 0x0201u /* composite.h; in pqi_host_algs() */
+#define PQI_KEM_ID_LIGHTSABER      0x0101u /* not standardised, as all from here */
+#define PQI_KEM_ID_SABER           0x0102u
+#define PQI_KEM_ID_FIRESABER       0x0103u
 
 typedef struct pqi_kem {
     const char *name;                                     /* "ML-KEM-768" */
@@ -51,10 +55,12 @@ typedef struct pqi_kem {
     pqi_status (*decaps)(uint8_t *ss, const uint8_t *ct, const uint8_t *sk, void *tmp);
     pqi_status (*check_pk)(const uint8_t *pk, void *tmp);
     pqi_status (*check_sk)(const uint8_t *sk, void *tmp);
+    const void *impl; /* pqi_composite_kem where flags has PQI_ALG_COMPOSITE, else NULL */
 } pqi_kem;
 
 /* ML-KEM, FIPS 203. seed = d || z (64 bytes, Algorithm 16), sk = the expanded decapsulation key,
  * coins = m (32 bytes, Algorithm 17). */
+#define PQI_ML_KEM_768_TMP 4016u
 PQI_API extern const pqi_kem pqi_kem_ml_kem_512;
 PQI_API extern const pqi_kem pqi_kem_ml_kem_768;
 PQI_API extern const pqi_kem pqi_kem_ml_kem_1024;

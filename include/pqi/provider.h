@@ -14,17 +14,25 @@
 extern "C" {
 #endif
 
-#define PQI_PROVIDER_ABI 1u
+#define PQI_PROVIDER_ABI 2u
 
 typedef struct pqi_provider pqi_provider;
 typedef uint32_t pqi_key; /* handle, 0 is none; persistent keys keep their handle over restarts */
 
-/* Facts about a provider, or about one of its keys. A missing bit means no: policy fails closed. */
+/* Facts about a provider, about one of its keys, or about the keys of an algorithm that it would make.
+ * A missing bit means no: policy fails closed. docs/providers.md has the table of all drivers.
+ *
+ * A composite key (pqi/composite.h) has two halves. NON_EXPORTABLE says that neither can leave; HALF
+ * that the classical one cannot, while UNSEALED tells what becomes of the other: who steals it from
+ * memory still cannot sign or decrypt without the hardware. */
 #define PQI_CAP_NON_EXPORTABLE 0x01u /* key bytes cannot leave the device, even for its root user */
 #define PQI_CAP_NO_ROLLBACK    0x02u /* counters survive a restored disk image */
 #define PQI_CAP_QUOTE          0x04u /* quotes are signed by a hardware root */
 #define PQI_CAP_UNSEALED       0x08u /* the key is sealed at rest and used in main memory */
 #define PQI_CAP_PERSISTENT     0x10u /* keys and counters outlive the process */
+#define PQI_CAP_HALF           0x20u /* the classical half is NON_EXPORTABLE */
+#define PQI_CAP_HW_RNG         0x40u /* a hardware generator is mixed into random bytes */
+#define PQI_CAP_SEPARATE       0x80u /* keys live in another process than the caller's */
 
 typedef enum pqi_key_kind {
     PQI_KEY_NONE = 0,
@@ -72,6 +80,7 @@ typedef struct pqi_provider_ops {
     pqi_status (*quote)(
         pqi_provider *p, pqi_cspan nonce, uint32_t pcr_mask, pqi_span out, size_t *out_len);
     pqi_status (*zeroize)(pqi_provider *p);
+    uint32_t (*alg_caps)(pqi_provider *p, pqi_key_kind kind, int32_t alg);
     uint32_t (*native_error)(pqi_provider *p, const char **text);
 } pqi_provider_ops;
 
@@ -82,8 +91,9 @@ struct pqi_provider {
 
 /* Every function below: PQI_ERR_ARG for NULL, a bad length or handle 0; PQI_ERR_UNSUPPORTED for a
  * foreign ABI or an operation the driver lacks; PQI_ERR_STATE after zeroize; PQI_AGAIN when a slow
- * device wants the same call again; PQI_ERR_PROVIDER for a failure of the device (see
- * pqi_provider_native_error). On error outputs are zero and the provider is as before. */
+ * device wants the same call again; PQI_ERR_PROVIDER for a failure of the device; PQI_ERR_AUTH where
+ * the device refuses its password or PIN, PQI_ERR_LOCKED while it refuses any because of wrong ones
+ * (see pqi_provider_native_error). On error outputs are zero and the provider is as before. */
 
 /* Makes a key under the handle `want` (1..0x7fffffff, chosen by the caller, see pqi_keys below),
  * runs the pairwise consistency test, and makes it persistent before it returns.
@@ -141,8 +151,11 @@ PQI_API PQI_MUST_CHECK pqi_status pqi_provider_counter_get(
 PQI_API PQI_MUST_CHECK pqi_status pqi_provider_counter_advance(
     pqi_provider *p, uint32_t slot, uint64_t value);
 
-/* Attestation quote over nonce (16..64 bytes). PQI_ERR_UNSUPPORTED without PQI_CAP_QUOTE: no driver
- * simulates a root of trust (INV-109). */
+/* Attestation quote over nonce (16..64 bytes) and the PCRs of pcr_mask (bit n: PCR n, SHA-256 bank):
+ *   length u16 || TPMS_ATTEST || length u16 || TPMT_SIGNATURE, TPM 2.0 part 2 sections 10.12.8, 11.3.4
+ * by the attestation key, which signs nothing else. At most PQI_QUOTE_MAX bytes. PQI_ERR_UNSUPPORTED
+ * without PQI_CAP_QUOTE: no driver simulates a root of trust (INV-109). */
+#define PQI_QUOTE_MAX 1024u
 PQI_API PQI_MUST_CHECK pqi_status pqi_provider_quote(
     pqi_provider *p, pqi_cspan nonce, uint32_t pcr_mask, pqi_span out, size_t *out_len);
 
@@ -151,6 +164,9 @@ PQI_API PQI_MUST_CHECK pqi_status pqi_provider_quote(
 PQI_API PQI_MUST_CHECK pqi_status pqi_provider_zeroize(pqi_provider *p);
 
 PQI_API uint32_t pqi_provider_caps(const pqi_provider *p); /* 0 for NULL or a foreign ABI */
+/* PQI_CAP_* that a key of this algorithm would have here; 0: such keys are not offered (or NULL, a
+ * foreign ABI, a driver that does not tell). The bits of a key that exists: pqi_provider_info(). */
+PQI_API uint32_t pqi_provider_alg_caps(pqi_provider *p, pqi_key_kind kind, int32_t alg);
 PQI_API const char *pqi_provider_name(const pqi_provider *p);
 
 /* Code and text of the last native failure on this thread's last call, for the log. *text is static

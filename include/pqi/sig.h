@@ -30,6 +30,11 @@ extern "C" {
  * the COSE registry leave to private use, below -65536. */
 #define PQI_SIG_ID_FALCON_512  (-65737)
 #define PQI_SIG_ID_FALCON_1024 (-65738)
+/* Composite ones with P-256 (composite.h; in pqi_host_algs()), of the same range. */
+#define PQI_SIG_ID_ML_DSA_44_P256   (-65739)
+#define PQI_SIG_ID_ML_DSA_65_P256   (-65740)
+#define PQI_SIG_ID_FALCON_512_P256  (-65741)
+#define PQI_SIG_ID_FALCON_1024_P256 (-65742)
 
 typedef struct pqi_sig {
     const char *name; /* "ML-DSA-65" */
@@ -50,6 +55,12 @@ typedef struct pqi_sig {
 /* ML-DSA, FIPS 204, pure interface with context string. seed = xi (32 bytes, Algorithm 6), sk = the
  * encoded private key (Algorithm 24), rnd = 32 bytes: random for the hedged variant, zero for the
  * deterministic one. */
+#define PQI_ML_DSA_44_KEYGEN_TMP 7768u
+#define PQI_ML_DSA_44_SIGN_TMP   33496u
+#define PQI_ML_DSA_44_VERIFY_TMP 9024u
+#define PQI_ML_DSA_65_KEYGEN_TMP 8792u
+#define PQI_ML_DSA_65_SIGN_TMP   53840u
+#define PQI_ML_DSA_65_VERIFY_TMP 10064u
 PQI_API extern const pqi_sig pqi_sig_ml_dsa_44;
 PQI_API extern const pqi_sig pqi_sig_ml_dsa_65;
 PQI_API extern const pqi_sig pqi_sig_ml_dsa_87;

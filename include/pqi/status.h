@@ -39,6 +39,7 @@ typedef enum pqi_status {
     PQI_ERR_ROLLBACK = -36,    /* the sealed counter is ahead of the stored state */
     PQI_ERR_MISSING = -37,     /* nothing is stored there: never used for damaged bytes */
     PQI_ERR_SELFTEST = -38,    /* a known answer came out wrong: the module refuses to work */
+    PQI_ERR_LOCKED = -39, /* too many wrong passwords or PINs: the device refuses all for a while */
 
     PQI_STATUS_INT32_ = -2147483647 - 1 /* 32 bits also under -fshort-enums (Arm EABI default) */
 } pqi_status;

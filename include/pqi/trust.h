@@ -131,6 +131,9 @@ typedef struct pqi_scope {
 #define PQI_ASSURE_NON_EXPORTABLE 0x02u /* keys cannot leave their hardware */
 #define PQI_ASSURE_HW_RNG         0x04u
 #define PQI_ASSURE_ATTESTED_BOOT  0x08u
+#define PQI_ASSURE_HALF           0x10u /* the classical halves of its keys cannot leave hardware */
+#define PQI_ASSURE_SEPARATE       0x20u /* its keys are in another process than its application */
+#define PQI_ASSURE_ALL            0x3fu
 
 typedef struct pqi_cert {
     pqi_cspan device_id;

@@ -49,6 +49,10 @@ static status_text lookup(pqi_status s)
         return (status_text){"PQI_ERR_MISSING", "nothing is stored under this name"};
     case PQI_ERR_SELFTEST:
         return (status_text){"PQI_ERR_SELFTEST", "a self test failed; the module refuses to work"};
+    case PQI_ERR_LOCKED:
+        return (status_text){"PQI_ERR_LOCKED",
+            "the device refuses every password or PIN for now, after too many wrong ones; wait or "
+            "have it unlocked"};
     case PQI_STATUS_INT32_:
         break;
     }

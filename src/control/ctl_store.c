@@ -86,7 +86,7 @@ pqi_status pqi_ctl_floors_read(pqi_ctl *c)
     for (unsigned i = 0; i < PQI_CTL_FLOORS; i++) {
         pqi_status st = pqi_provider_counter_get(c->cfg.provider, PQI_SLOT_HEAD + i, &c->floor[i]);
         if (st != PQI_OK) {
-            return PQI_ERR_PROVIDER;
+            return st == PQI_AGAIN ? PQI_ERR_PROVIDER : st;
         }
     }
     return PQI_OK;

@@ -25,6 +25,11 @@ static bool is_key(pqi_key key)
     return key != 0 && key <= HANDLE_MAX;
 }
 
+static bool is_kind(pqi_key_kind kind, int32_t alg)
+{
+    return kind == PQI_KEY_KEM || kind == PQI_KEY_SIG || (kind == PQI_KEY_X25519 && alg == 0);
+}
+
 static bool is_label(pqi_cspan label)
 {
     return label.ptr != NULL && label.len != 0 && label.len <= PQI_LABEL_MAX;
@@ -61,8 +66,7 @@ pqi_status pqi_provider_generate(pqi_provider *p, pqi_key want, pqi_key_kind kin
     if (ops == NULL) {
         return st;
     }
-    bool kind_is_good = kind == PQI_KEY_KEM || kind == PQI_KEY_SIG || kind == PQI_KEY_X25519;
-    if (!is_key(want) || !kind_is_good || (kind == PQI_KEY_X25519 && alg != 0)) {
+    if (!is_key(want) || !is_kind(kind, alg)) {
         return PQI_ERR_ARG;
     }
     return ops->generate == NULL ? PQI_ERR_UNSUPPORTED : ops->generate(p, want, kind, alg);
@@ -319,6 +323,14 @@ uint32_t pqi_provider_caps(const pqi_provider *p)
     pqi_status st;
     const pqi_provider_ops *ops = ops_of(p, &st);
     return ops == NULL ? 0 : ops->caps;
+}
+
+uint32_t pqi_provider_alg_caps(pqi_provider *p, pqi_key_kind kind, int32_t alg)
+{
+    pqi_status st;
+    const pqi_provider_ops *ops = ops_of(p, &st);
+    bool good = ops != NULL && ops->alg_caps != NULL && is_kind(kind, alg);
+    return good ? ops->alg_caps(p, kind, alg) : 0;
 }
 
 const char *pqi_provider_name(const pqi_provider *p)

@@ -2,11 +2,13 @@
  * The software provider: its operations. Arguments were checked by provider.c. */
 #include "base/mem.h"
 #include "hal/soft.h"
+#include "suite/box_int.h"
 
 #include <pqi/wipe.h>
 
 #define SEAL_NONCE 12u
 #define CAPS       (PQI_CAP_UNSEALED | PQI_CAP_PERSISTENT)
+#define KEY_CAPS   (PQI_CAP_NO_ROLLBACK | PQI_CAP_HW_RNG) /* of an element, for each key */
 
 _Static_assert(SEAL_NONCE + PQI_AEAD_TAG == PQI_SEAL_OVERHEAD, "shape of a sealed blob");
 
@@ -21,24 +23,101 @@ static pqi_cspan view(pqi_span s)
     return (pqi_cspan){s.ptr, s.len};
 }
 
-/* Kind and algorithm are in the set; gives the length of the seed. */
-static pqi_status seed_len_of(const pqi_soft *s, pqi_key_kind kind, int32_t alg, uint32_t *len)
+static bool is_composite(const soft_keys *k)
 {
-    const pqi_kem *kem =
-        kind == PQI_KEY_KEM && alg >= 0 ? pqi_algs_kem(s->cfg.algs, (uint32_t)alg) : NULL;
-    const pqi_sig *sig = kind == PQI_KEY_SIG ? pqi_algs_sig(s->cfg.algs, alg) : NULL;
-    *len = kind == PQI_KEY_X25519 ? PQI_X25519_LEN
-           : kem != NULL          ? kem->seed_len
-           : sig != NULL          ? sig->seed_len
-                                  : 0;
-    return *len != 0 && *len <= SOFT_SEED ? PQI_OK : PQI_ERR_UNSUPPORTED;
+    return k->two_kem != NULL || k->two_sig != NULL;
+}
+
+/* Kind and algorithm are in the set, and there is an element where it takes one. *len is 0 for a key
+ * that will be wholly in the element. */
+static pqi_status seed_len_of(
+    const pqi_soft *s, int32_t kind, int32_t alg, uint16_t *len, bool *composite)
+{
+    soft_keys k;
+    *composite = false;
+    *len = PQI_X25519_LEN;
+    if (kind == PQI_KEY_X25519) {
+        return PQI_OK;
+    }
+    if (!pqi_soft_alg(s, kind, alg, &k)) {
+        return PQI_ERR_UNSUPPORTED;
+    }
+    uint32_t n = k.kem != NULL ? k.kem->seed_len : k.sig->seed_len;
+    *composite = is_composite(&k);
+    *len = (uint16_t)n;
+    if (!*composite && pqi_soft_whole(s, kind, alg) != NULL) {
+        *len = 0;
+        return PQI_OK;
+    }
+    bool can = !*composite || (s->ops.caps & PQI_CAP_HALF) != 0;
+    return can && n != 0 && n <= SOFT_SEED ? PQI_OK : PQI_ERR_UNSUPPORTED;
+}
+
+static uint32_t whole_caps(const pqi_soft *s, int32_t kind, int32_t alg)
+{
+    const pqi_element *e = s->cfg.element;
+    uint32_t caps = e->pq->offered(e->arg, (pqi_key_kind)kind, alg) & PQI_CAP_NON_EXPORTABLE;
+    return PQI_CAP_PERSISTENT | (s->ops.caps & KEY_CAPS) | caps;
+}
+
+/* What a key of an algorithm has here; 0: such keys are not offered. */
+static uint32_t key_caps(const pqi_soft *s, int32_t kind, int32_t alg)
+{
+    uint16_t n;
+    bool composite;
+    if (seed_len_of(s, kind, alg, &n, &composite) != PQI_OK) {
+        return 0;
+    }
+    return n == 0 ? whole_caps(s, kind, alg)
+                  : CAPS | (s->ops.caps & KEY_CAPS) | (composite ? PQI_CAP_HALF : 0);
+}
+
+/* A key that was made in memory before its algorithm came into the element is still there. */
+static uint32_t slot_caps(const pqi_soft *s, const soft_slot *slot)
+{
+    bool inside = slot->seed_len == 0;
+    bool whole = pqi_soft_whole(s, slot->kind, slot->alg) != NULL;
+    return inside == whole ? key_caps(s, slot->kind, slot->alg)
+           : inside        ? 0
+                           : CAPS | (s->ops.caps & KEY_CAPS);
+}
+
+static uint32_t soft_alg_caps(pqi_provider *p, pqi_key_kind kind, int32_t alg)
+{
+    return key_caps(soft_of(p), (int32_t)kind, alg);
+}
+
+/* A key that was not born: nothing of it stays. Where its state may still be on disk its other half
+ * stays too, and the next key of this handle replaces it. */
+static void unmake_key(soft_op *op, soft_slot *slot, bool inside, bool saved)
+{
+    const soft_slot was = {.handle = slot->handle, .kind = slot->kind, .seed_len = slot->seed_len};
+    pqi_wipe(slot, op->s->slot_len);
+    bool clean = !saved || pqi_soft_undo(op, true);
+    if (inside && clean) {
+        (void)!pqi_soft_drop_inside(op, was.handle, &was);
+    }
+}
+
+/* The slot has handle, kind, algorithm and the length of its seed. */
+static pqi_status fill_key(soft_op *op, soft_slot *slot, bool inside)
+{
+    pqi_status st = inside ? pqi_soft_make_inside(op, slot) : PQI_OK;
+    if (st == PQI_OK && slot->seed_len != 0) {
+        st = pqi_soft_random(op, (pqi_span){slot->seed, slot->seed_len});
+    }
+    if (st == PQI_OK) {
+        st = pqi_soft_fill(op, slot);
+    }
+    return st == PQI_OK ? pqi_soft_pairwise(op, slot) : st;
 }
 
 static pqi_status make_key(soft_op *op, pqi_key want, pqi_key_kind kind, int32_t alg)
 {
     pqi_soft *s = op->s;
-    uint32_t seed_len = 0;
-    pqi_status st = seed_len_of(s, kind, alg, &seed_len);
+    uint16_t seed_len = 0;
+    bool composite;
+    pqi_status st = seed_len_of(s, (int32_t)kind, alg, &seed_len, &composite);
     if (st != PQI_OK) {
         return st;
     }
@@ -49,22 +128,22 @@ static pqi_status make_key(soft_op *op, pqi_key want, pqi_key_kind kind, int32_t
     if (slot == NULL) {
         return PQI_ERR_LIMIT;
     }
+    st = pqi_soft_settle(op);
+    if (st != PQI_OK) {
+        return st;
+    }
     slot->handle = want;
     slot->kind = (int32_t)kind;
     slot->alg = alg;
     slot->seed_len = seed_len;
-    st = pqi_soft_random(op, (pqi_span){slot->seed, seed_len});
-    if (st == PQI_OK) {
-        st = pqi_soft_fill(op, slot);
-    }
-    if (st == PQI_OK) {
-        st = pqi_soft_pairwise(op, slot);
-    }
-    if (st == PQI_OK) {
+    bool inside = composite || seed_len == 0;
+    st = fill_key(op, slot, inside);
+    bool filled = st == PQI_OK;
+    if (filled) {
         st = pqi_soft_store_keys(op);
     }
     if (st != PQI_OK) {
-        pqi_wipe(slot, s->slot_len);
+        unmake_key(op, slot, inside, filled);
     }
     return st;
 }
@@ -80,26 +159,49 @@ static pqi_status soft_generate(pqi_provider *p, pqi_key want, pqi_key_kind kind
     return st;
 }
 
+/* First out of what is saved, then out of the element: a state never names a half that is gone. Where
+ * the element fails the key comes back. */
+static pqi_status drop_key(soft_op *op, pqi_key key)
+{
+    soft_keys k;
+    soft_slot *slot = pqi_soft_find(op->s, key);
+    if (slot == NULL) {
+        return PQI_ERR_MISSING;
+    }
+    bool half = pqi_soft_alg(op->s, slot->kind, slot->alg, &k) && is_composite(&k) &&
+                (op->s->ops.caps & PQI_CAP_HALF) != 0;
+    bool whole = slot->seed_len == 0 && pqi_soft_whole(op->s, slot->kind, slot->alg) != NULL;
+    pqi_status st = pqi_soft_settle(op);
+    if (st != PQI_OK) {
+        return st;
+    }
+    slot->handle = 0; /* is left out of what is saved */
+    st = pqi_soft_store_keys(op);
+    bool saved = st == PQI_OK;
+    if (saved && (half || whole)) {
+        st = pqi_soft_drop_inside(op, key, slot);
+    }
+    if (st == PQI_OK) {
+        pqi_wipe(slot, op->s->slot_len);
+        return st;
+    }
+    slot->handle = key;
+    if (saved) {
+        (void)!pqi_soft_store_keys(op);
+    } else {
+        (void)pqi_soft_undo(op, true);
+    }
+    return st;
+}
+
 static pqi_status soft_destroy(pqi_provider *p, pqi_key key)
 {
     soft_op op;
     pqi_status st = pqi_soft_enter(soft_of(p), true, &op);
-    if (st != PQI_OK) {
-        return st;
+    if (st == PQI_OK) {
+        st = drop_key(&op, key);
+        pqi_soft_leave(&op);
     }
-    soft_slot *slot = pqi_soft_find(op.s, key);
-    if (slot == NULL) {
-        st = PQI_ERR_MISSING;
-    } else {
-        slot->handle = 0; /* is left out of what is saved */
-        st = pqi_soft_store_keys(&op);
-        if (st == PQI_OK) {
-            pqi_wipe(slot, op.s->slot_len);
-        } else {
-            slot->handle = key;
-        }
-    }
-    pqi_soft_leave(&op);
     return st;
 }
 
@@ -117,7 +219,7 @@ static pqi_status soft_info(pqi_provider *p, pqi_key key, pqi_key_info *out)
         *out = (pqi_key_info){.key = key,
             .kind = (pqi_key_kind)slot->kind,
             .alg = slot->alg,
-            .caps = CAPS,
+            .caps = slot_caps(op.s, slot),
             .pk_len = (uint32_t)pqi_soft_pk_len(op.s, slot)};
     }
     pqi_soft_leave(&op);
@@ -187,13 +289,8 @@ static pqi_status sign_with(soft_op *op, pqi_key key, pqi_cspan domain, const pq
         *sig_len = k.sig->sig_len;
         return PQI_ERR_SPACE;
     }
-    pqi_span rnd = {op->w->rnd, k.sig->rnd_len};
-    st = pqi_soft_random(op, rnd); /* hedged variant of FIPS 204 section 3.4 */
-    if (st == PQI_OK) {
-        st = pqi_sig_sign(k.sig, (pqi_span){sig.ptr, k.sig->sig_len}, sig_len, view(k.sk), domain,
-            parts, n_parts, view(rnd), pqi_soft_tmp(op));
-    }
-    return st;
+    const pqi_span room = {sig.ptr, k.sig->sig_len};
+    return pqi_soft_sign(op, &k, domain, parts, n_parts, room, sig_len);
 }
 
 static pqi_status soft_sign(pqi_provider *p, pqi_key key, pqi_cspan domain, const pqi_cspan *parts,
@@ -222,7 +319,7 @@ static pqi_status soft_decapsulate(pqi_provider *p, pqi_key key, pqi_cspan ct, u
         st = pqi_soft_expand(&op, slot, &k);
     }
     if (st == PQI_OK) {
-        st = pqi_kem_decaps(k.kem, (pqi_span){ss, PQI_KEM_SS}, ct, view(k.sk), pqi_soft_tmp(&op));
+        st = pqi_soft_decaps(&op, &k, ct, ss);
     }
     pqi_soft_leave(&op);
     return st;
@@ -244,6 +341,26 @@ static pqi_status soft_dh(pqi_provider *p, pqi_key key, const uint8_t *peer, uin
     return st;
 }
 
+static pqi_status decrypt(soft_op *op, const soft_keys *k, const soft_slot *dh,
+    const pqi_suite *suite, const pqi_box_ctx *ctx, pqi_cspan capsule, pqi_cspan ct, pqi_span plain)
+{
+    const pqi_algs *algs = op->s->cfg.algs;
+    const pqi_box_peer self = {view(k->pk), {dh->seed + PQI_X25519_LEN, PQI_X25519_LEN}};
+    const pqi_cspan ct_pq = {capsule.ptr, k->kem->ct_len};
+    uint8_t *ss = op->w->ss[0]; /* K_pq || K_x */
+    if (k->kem->id != suite->kem->id || capsule.len != k->kem->ct_len + PQI_X25519_LEN) {
+        return PQI_ERR_ARG;
+    }
+    pqi_status st = pqi_soft_decaps(op, k, ct_pq, ss);
+    if (st == PQI_OK) {
+        st = algs->classic->x25519(ss + PQI_KEM_SS, dh->seed, capsule.ptr + ct_pq.len);
+    }
+    if (st == PQI_OK) {
+        st = pqi_box_open_shared(algs, suite, &self, ss, ctx, capsule, ct, plain);
+    }
+    return st;
+}
+
 static pqi_status soft_decrypt(pqi_provider *p, pqi_key kem, pqi_key dh, const pqi_suite *suite,
     const pqi_box_ctx *ctx, pqi_cspan capsule, pqi_cspan ct, pqi_span plain)
 {
@@ -261,14 +378,8 @@ static pqi_status soft_decrypt(pqi_provider *p, pqi_key kem, pqi_key dh, const p
     if (st == PQI_OK) {
         st = pqi_soft_expand(&op, kem_slot, &k);
     }
-    if (st == PQI_OK && k.kem->id != suite->kem->id) {
-        st = PQI_ERR_ARG;
-    }
     if (st == PQI_OK) {
-        const pqi_box_secret secret = {view(k.sk), {dh_slot->seed, PQI_X25519_LEN},
-            {view(k.pk), {dh_slot->seed + PQI_X25519_LEN, PQI_X25519_LEN}}};
-        st = pqi_box_open(
-            op.s->cfg.algs, suite, &secret, ctx, capsule, ct, plain, pqi_soft_tmp(&op));
+        st = decrypt(&op, &k, dh_slot, suite, ctx, capsule, ct, plain);
     }
     pqi_soft_leave(&op);
     return st;
@@ -381,23 +492,48 @@ static pqi_status soft_counter_get(pqi_provider *p, uint32_t slot, uint64_t *val
     return st;
 }
 
+static pqi_status raise(soft_op *op, uint32_t slot, uint64_t value)
+{
+    uint64_t next[PQI_COUNTER_SLOTS];
+    if (value <= op->s->counters[slot]) { /* INV-6 */
+        return PQI_OK;
+    }
+    pqi_status st = pqi_soft_settle(op);
+    if (st != PQI_OK) {
+        return st;
+    }
+    memcpy(next, op->s->counters, sizeof next);
+    next[slot] = value;
+    st = pqi_soft_store_counters(op, next);
+    if (st == PQI_OK) {
+        op->s->counters[slot] = value;
+    } else {
+        (void)pqi_soft_undo(op, false);
+    }
+    return st;
+}
+
 static pqi_status soft_counter_advance(pqi_provider *p, uint32_t slot, uint64_t value)
 {
     soft_op op;
     pqi_status st = pqi_soft_enter(soft_of(p), true, &op);
-    if (st != PQI_OK) {
-        return st;
+    if (st == PQI_OK) {
+        st = raise(&op, slot, value);
+        pqi_soft_leave(&op);
     }
-    uint64_t next[PQI_COUNTER_SLOTS];
-    memcpy(next, op.s->counters, sizeof next);
-    if (value > next[slot]) { /* INV-6 */
-        next[slot] = value;
-        st = pqi_soft_store_counters(&op, next);
-        if (st == PQI_OK) {
-            op.s->counters[slot] = value;
-        }
+    return st;
+}
+
+static pqi_status soft_quote(
+    pqi_provider *p, pqi_cspan nonce, uint32_t pcr_mask, pqi_span out, size_t *out_len)
+{
+    soft_op op;
+    pqi_status st = pqi_soft_enter(soft_of(p), false, &op);
+    if (st == PQI_OK) {
+        const pqi_element *e = op.s->cfg.element; /* the front door asks for PQI_CAP_QUOTE */
+        st = pqi_soft_note(&op, SOFT_ELEMENT, e->quote(e->arg, nonce, pcr_mask, out, out_len));
+        pqi_soft_leave(&op);
     }
-    pqi_soft_leave(&op);
     return st;
 }
 
@@ -417,8 +553,18 @@ static pqi_status soft_zeroize(pqi_provider *p)
 
 static uint32_t soft_native_error(pqi_provider *p, const char **text)
 {
-    const pqi_soft_platform *f = &soft_of(p)->cfg.platform;
-    return f->native_error != NULL ? f->native_error(f->arg, text) : 0;
+    return pqi_soft_native_error(soft_of(p), text);
+}
+
+void pqi_soft_set_ops(pqi_soft *s)
+{
+    const pqi_element *e = s->cfg.element;
+    s->ops = pqi_soft_ops;
+    if (e != NULL) {
+        s->ops.name = e->name;
+        s->ops.caps |= pqi_soft_element_caps(&s->cfg);
+    }
+    s->base.ops = &s->ops;
 }
 
 const pqi_provider_ops pqi_soft_ops = {
@@ -438,7 +584,8 @@ const pqi_provider_ops pqi_soft_ops = {
     .unseal = soft_unseal,
     .counter_get = soft_counter_get,
     .counter_advance = soft_counter_advance,
-    .quote = NULL,
+    .quote = soft_quote,
     .zeroize = soft_zeroize,
+    .alg_caps = soft_alg_caps,
     .native_error = soft_native_error,
 };

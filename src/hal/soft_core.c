@@ -18,6 +18,24 @@ static size_t max_size(size_t a, size_t b)
     return a > b ? a : b;
 }
 
+/* What an element says that it has is there. */
+static bool element_is_whole(const pqi_element *e)
+{
+    if (e == NULL) {
+        return true;
+    }
+    bool half = e->p256_generate != NULL && e->p256_destroy != NULL && e->p256_public != NULL &&
+                e->p256_sign != NULL && e->p256_dh != NULL;
+    const pqi_element_pq *pq = e->pq;
+    bool post = pq == NULL || (pq->offered != NULL && pq->generate != NULL && pq->destroy != NULL &&
+                                  pq->public_key != NULL && pq->sign != NULL && pq->decaps != NULL);
+    bool count = e->generation != NULL && e->advance != NULL;
+    return post && ((e->caps & PQI_CAP_HALF) == 0 || half) &&
+           ((e->caps & PQI_CAP_NO_ROLLBACK) == 0 || count) &&
+           ((e->caps & PQI_CAP_QUOTE) == 0 || e->quote != NULL) &&
+           ((e->caps & PQI_CAP_HW_RNG) == 0 || e->random != NULL);
+}
+
 /* Sums of a few numbers below 2^24 and a product by at most 4096: no overflow even in 32 bits is
  * possible with the algorithms of this library, whose keys and scratch stay below 2^18. */
 pqi_status pqi_soft_layout(pqi_soft *s)
@@ -28,23 +46,19 @@ pqi_status pqi_soft_layout(pqi_soft *s)
     bool all = f->lock != NULL && f->unlock != NULL && f->wait != NULL && f->wake != NULL;
     if (c->algs == NULL || c->slots == 0 || c->slots > PQI_SOFT_SLOTS_MAX || c->workers == 0 ||
         c->workers > PQI_SOFT_WORKERS_MAX || (some && !all) || (!some && c->workers != 1) ||
-        f->save_keys == NULL || f->save_counters == NULL) {
+        f->save_keys == NULL || f->save_counters == NULL || !element_is_whole(c->element)) {
         return PQI_ERR_ARG;
     }
     s->sk_max = 0;
     s->pk_max = 0;
     s->tmp_max = 0;
-    s->io_max = max_size(pqi_soft_keys_len(c), PQI_SOFT_COUNTERS_LEN);
+    s->io_max = max_size(pqi_soft_keys_len(c), PQI_SOFT_COUNTERS_MAX);
     for (size_t i = 0; i < c->algs->n_kems; i++) {
         const pqi_kem *k = c->algs->kems[i];
         s->sk_max = max_size(s->sk_max, k->sk_len);
         s->pk_max = max_size(s->pk_max, k->pk_len);
         s->tmp_max = max_size(s->tmp_max, k->tmp_len);
         s->io_max = max_size(s->io_max, k->ct_len);
-    }
-    for (size_t i = 0; i < c->algs->n_suites;
-         i++) { /* may name another variant of a KEM of the set */
-        s->tmp_max = max_size(s->tmp_max, pqi_box_tmp_len(c->algs->suites[i]));
     }
     for (size_t i = 0; i < c->algs->n_sigs; i++) {
         const pqi_sig *g = c->algs->sigs[i];
@@ -68,7 +82,8 @@ pqi_status pqi_soft_layout(pqi_soft *s)
 
 size_t pqi_soft_keys_len(const pqi_soft_cfg *cfg)
 {
-    return STATE_HEAD + (size_t)cfg->slots * STATE_PER_SLOT;
+    size_t k = (pqi_soft_element_caps(cfg) & PQI_CAP_NO_ROLLBACK) != 0 ? 8u : 0;
+    return STATE_HEAD + k + (size_t)cfg->slots * STATE_PER_SLOT;
 }
 
 size_t pqi_soft_mem_len(const pqi_soft_cfg *cfg)
@@ -188,7 +203,7 @@ static void take_scratch(pqi_soft *s, soft_op *op)
     op->pk = op->sk + s->sk_max;
     op->tmp = op->pk + s->pk_max;
     op->io = op->tmp + s->tmp_max;
-    op->number = ++s->ops;
+    op->number = ++s->n_ops;
 }
 
 pqi_status pqi_soft_enter(pqi_soft *s, bool exclusive, soft_op *op)
@@ -223,6 +238,10 @@ void pqi_soft_leave(soft_op *op)
     if (op->last) {
         s->live = 0;
     }
+    if (op->failed != SOFT_NONE) {
+        s->native = op->native;
+        s->native_text = op->native_text;
+    }
     if (s->active == 0 && f->close != NULL) {
         f->close(f->arg);
     }
@@ -232,13 +251,38 @@ void pqi_soft_leave(soft_op *op)
     unlock(s);
 }
 
+uint32_t pqi_soft_native_error(pqi_soft *s, const char **text)
+{
+    lock(s);
+    uint32_t code = s->native;
+    *text = s->native_text != NULL ? s->native_text : "";
+    unlock(s);
+    return code;
+}
+
 pqi_span pqi_soft_tmp(const soft_op *op)
 {
     return (pqi_span){op->tmp, op->s->tmp_max};
 }
 
-/* out = SHAKE256(label || hedge || fresh || boot || number): as good as the better of the system
- * generator and the device secret. The counter makes every call differ should the system generator
+/* More random bytes from the element, where it has them. */
+static pqi_status absorb_element(soft_op *op)
+{
+    soft_work *w = op->w;
+    const pqi_element *e = op->s->cfg.element;
+    if ((pqi_soft_element_caps(&op->s->cfg) & PQI_CAP_HW_RNG) == 0) {
+        return PQI_OK;
+    }
+    pqi_status st = e->random(e->arg, (pqi_span){w->fresh, sizeof w->fresh});
+    if (pqi_soft_note(op, SOFT_ELEMENT, st) != PQI_OK) {
+        return PQI_ERR_RNG;
+    }
+    pqi_xof_absorb(&w->xof, w->fresh, sizeof w->fresh);
+    return PQI_OK;
+}
+
+/* out = SHAKE256(label || hedge || fresh || boot || number || fresh bytes of the element, if any): as
+ * good as the best of the system generator, the element's and the device secret. The counter makes every call differ should the system generator
  * repeat itself; a generator that says it failed is never replaced by the secret. All parts have
  * fixed lengths. */
 pqi_status pqi_soft_random(soft_op *op, pqi_span out)
@@ -258,6 +302,9 @@ pqi_status pqi_soft_random(soft_op *op, pqi_span out)
         pqi_xof_absorb(&w->xof, w->fresh, sizeof w->fresh);
         pqi_xof_absorb(&w->xof, &c->boot, sizeof c->boot);
         pqi_xof_absorb(&w->xof, &op->number, sizeof op->number);
+        st = absorb_element(op);
+    }
+    if (st == PQI_OK) {
         pqi_xof_squeeze(&w->xof, out.ptr, out.len);
     }
     pqi_wipe(w->fresh, sizeof w->fresh);

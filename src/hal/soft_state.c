@@ -3,9 +3,11 @@
  *
  * Saved keys, big endian (the platform seals them):
  *   "PQK1" | storage 32 | hedge 32 | owner 16 | count 2 | count * (handle 4, kind 1, alg 4,
- *   seed length 1, seed)
+ *   seed length 1, seed); length 0: the key is wholly in the element
  * Counter blob, 548 bytes:
- *   "PQC1" | 64 * value 8 | HMAC-SHA-256 over all before, key = HKDF(storage secret) */
+ *   "PQC1" | 64 * value 8 | HMAC-SHA-256 over all before, key = HKDF(storage secret)
+ * Over an element that counts: "PQK2" | k 8 | as above, and 564 bytes
+ *   "PQC2" | k 8 | g 8 | 64 * value 8 | HMAC: soft_commit.c tells what k and g are for. */
 #include "base/mem.h"
 #include "ct/ct.h"
 #include "hal/soft.h"
@@ -17,9 +19,21 @@
 #define MAC_LEN      32u
 
 _Static_assert(COUNTERS_RAW + MAC_LEN == PQI_SOFT_COUNTERS_LEN, "length of the counter blob");
+_Static_assert(PQI_SOFT_COUNTERS_LEN + 16u == PQI_SOFT_COUNTERS_MAX, "and with generations");
 
-static const uint8_t keys_tag[TAG_LEN] = {'P', 'Q', 'K', '1'};
-static const uint8_t counters_tag[TAG_LEN] = {'P', 'Q', 'C', '1'};
+static const uint8_t keys_tags[2][TAG_LEN] = {{'P', 'Q', 'K', '1'}, {'P', 'Q', 'K', '2'}};
+static const uint8_t counters_tags[2][TAG_LEN] = {{'P', 'Q', 'C', '1'}, {'P', 'Q', 'C', '2'}};
+
+/* 1: with generations. */
+static unsigned form(const pqi_soft *s)
+{
+    return (pqi_soft_element_caps(&s->cfg) & PQI_CAP_NO_ROLLBACK) != 0 ? 1u : 0;
+}
+
+static size_t counters_len(const pqi_soft *s)
+{
+    return form(s) != 0 ? PQI_SOFT_COUNTERS_MAX : PQI_SOFT_COUNTERS_LEN;
+}
 
 static uint8_t *put(uint8_t *p, uint64_t v, unsigned bytes)
 {
@@ -35,13 +49,14 @@ static uint8_t *put_bytes(uint8_t *p, const void *from, size_t n)
     return p + n;
 }
 
-pqi_status pqi_soft_store_keys(soft_op *op)
+pqi_status pqi_soft_write_keys(soft_op *op, uint64_t k)
 {
     pqi_soft *s = op->s;
     const soft_vault *v = pqi_soft_vault(s);
     uint8_t *p = op->io;
     op->deep = true;
-    p = put_bytes(p, keys_tag, TAG_LEN);
+    p = put_bytes(p, keys_tags[form(s)], TAG_LEN);
+    p = put(p, k, form(s) != 0 ? 8 : 0);
     p = put_bytes(p, v->storage, SOFT_SECRET);
     p = put_bytes(p, v->hedge, SOFT_SECRET);
     p = put_bytes(p, v->owner, SOFT_OWNER);
@@ -64,7 +79,7 @@ pqi_status pqi_soft_store_keys(soft_op *op)
     const pqi_cspan plain = {op->io, (size_t)(p - op->io)};
     pqi_status st = s->cfg.platform.save_keys(s->cfg.platform.arg, plain);
     pqi_wipe(op->io, plain.len);
-    return st;
+    return pqi_soft_note(op, SOFT_PLATFORM, st);
 }
 
 /* out: MAC_LEN bytes. */
@@ -87,20 +102,23 @@ static pqi_status counters_mac(soft_op *op, pqi_cspan raw, uint8_t *out)
     return st;
 }
 
-pqi_status pqi_soft_store_counters(soft_op *op, const uint64_t *values)
+pqi_status pqi_soft_write_counters(soft_op *op, const uint64_t *values, uint64_t k, uint64_t g)
 {
+    const pqi_soft *s = op->s;
+    unsigned more = form(s) != 0 ? 8 : 0;
     uint8_t *blob = op->io;
     op->deep = true;
-    uint8_t *p = put_bytes(blob, counters_tag, TAG_LEN);
+    uint8_t *p = put_bytes(blob, counters_tags[form(s)], TAG_LEN);
+    p = put(p, k, more);
+    p = put(p, g, more);
     for (size_t i = 0; i < PQI_COUNTER_SLOTS; i++) {
         p = put(p, values[i], 8);
     }
-    pqi_status st = counters_mac(op, (pqi_cspan){blob, COUNTERS_RAW}, p);
+    pqi_status st = counters_mac(op, (pqi_cspan){blob, (size_t)(p - blob)}, p);
     if (st == PQI_OK) {
-        st = op->s->cfg.platform.save_counters(
-            op->s->cfg.platform.arg, (pqi_cspan){blob, PQI_SOFT_COUNTERS_LEN});
+        st = s->cfg.platform.save_counters(s->cfg.platform.arg, (pqi_cspan){blob, counters_len(s)});
     }
-    return st;
+    return pqi_soft_note(op, SOFT_PLATFORM, st);
 }
 
 typedef struct reader {
@@ -132,15 +150,21 @@ static uint32_t get(reader *r, size_t bytes)
     return v;
 }
 
+static uint64_t get64(reader *r)
+{
+    uint64_t high = get(r, 4);
+    return high << 32 | get(r, 4);
+}
+
 static pqi_status read_slot(soft_op *op, reader *r)
 {
     uint32_t handle = get(r, 4), kind = get(r, 1), alg = get(r, 4), seed_len = get(r, 1);
     const uint8_t *seed = take(r, seed_len);
     bool x25519 = kind == PQI_KEY_X25519;
     bool kind_is_good = kind == PQI_KEY_KEM || kind == PQI_KEY_SIG || x25519;
-    if (seed == NULL || handle == 0 || handle > 0x7fffffffu || !kind_is_good || seed_len == 0 ||
-        seed_len > SOFT_SEED || (x25519 && seed_len != PQI_X25519_LEN) ||
-        pqi_soft_find(op->s, handle) != NULL) {
+    if (seed == NULL || (seed_len == 0 && op->s->cfg.element == NULL) || handle == 0 ||
+        handle > 0x7fffffffu || !kind_is_good || seed_len > SOFT_SEED ||
+        (x25519 && seed_len != PQI_X25519_LEN) || pqi_soft_find(op->s, handle) != NULL) {
         return PQI_ERR_STORAGE;
     }
     soft_slot *slot = pqi_soft_find(op->s, 0);
@@ -150,21 +174,28 @@ static pqi_status read_slot(soft_op *op, reader *r)
     slot->handle = handle;
     slot->kind = (int32_t)kind;
     slot->alg = (int32_t)alg;
-    slot->seed_len = seed_len;
+    slot->seed_len = (uint16_t)seed_len;
     memcpy(slot->seed, seed, seed_len);
     pqi_status st = pqi_soft_fill(op, slot);
+    if (st == PQI_ERR_MISSING && op->failed == SOFT_ELEMENT) {
+        op->failed = SOFT_NONE;
+        slot->lost = 1; /* this key is no more, which is no reason to lose the others */
+        st = PQI_OK;
+    }
     /* A key of an algorithm that this program lacks is kept for one that has it. */
     return st == PQI_ERR_UNSUPPORTED ? PQI_OK : st;
 }
 
-static pqi_status read_keys(soft_op *op, pqi_cspan keys)
+static pqi_status read_keys(soft_op *op, pqi_cspan keys, uint64_t *k)
 {
     reader r = {keys.ptr, keys.len, false};
     soft_vault *v = pqi_soft_vault(op->s);
-    const uint8_t *tag = take(&r, TAG_LEN), *storage = take(&r, SOFT_SECRET);
+    const uint8_t *tag = take(&r, TAG_LEN);
+    *k = form(op->s) != 0 ? get64(&r) : 0;
+    const uint8_t *storage = take(&r, SOFT_SECRET);
     const uint8_t *hedge = take(&r, SOFT_SECRET), *owner = take(&r, SOFT_OWNER);
     uint32_t count = get(&r, 2);
-    if (r.bad || pqi_ct_eq(tag, keys_tag, TAG_LEN) != 1) {
+    if (r.bad || pqi_ct_eq(tag, keys_tags[form(op->s)], TAG_LEN) != 1) {
         return PQI_ERR_STORAGE;
     }
     memcpy(v->storage, storage, SOFT_SECRET);
@@ -179,19 +210,24 @@ static pqi_status read_keys(soft_op *op, pqi_cspan keys)
 
 static pqi_status read_counters(soft_op *op, pqi_cspan blob)
 {
+    pqi_soft *s = op->s;
     uint8_t mac[MAC_LEN];
-    if (blob.len != PQI_SOFT_COUNTERS_LEN) {
+    if (blob.len != counters_len(s)) {
         return PQI_ERR_AUTH;
     }
-    pqi_status st = counters_mac(op, (pqi_cspan){blob.ptr, COUNTERS_RAW}, mac);
-    if (st == PQI_OK && (pqi_ct_eq(mac, blob.ptr + COUNTERS_RAW, MAC_LEN) != 1 ||
-                            pqi_ct_eq(blob.ptr, counters_tag, TAG_LEN) != 1)) {
+    const pqi_cspan raw = {blob.ptr, blob.len - MAC_LEN};
+    pqi_status st = counters_mac(op, raw, mac);
+    if (st == PQI_OK && (pqi_ct_eq(mac, raw.ptr + raw.len, MAC_LEN) != 1 ||
+                            pqi_ct_eq(raw.ptr, counters_tags[form(s)], TAG_LEN) != 1)) {
         st = PQI_ERR_AUTH;
     }
-    for (size_t i = 0; st == PQI_OK && i < PQI_COUNTER_SLOTS; i++) {
-        reader r = {blob.ptr + TAG_LEN + 8u * i, 8, false};
-        uint64_t high = get(&r, 4);
-        op->s->counters[i] = high << 32 | get(&r, 4);
+    if (st == PQI_OK) {
+        reader r = {raw.ptr + TAG_LEN, raw.len - TAG_LEN, false};
+        s->keys_gen = form(s) != 0 ? get64(&r) : 0;
+        s->generation = form(s) != 0 ? get64(&r) : 0;
+        for (size_t i = 0; i < PQI_COUNTER_SLOTS; i++) {
+            s->counters[i] = get64(&r);
+        }
     }
     pqi_wipe(mac, sizeof mac);
     return st;
@@ -204,7 +240,8 @@ static pqi_status start(pqi_soft *s, const pqi_soft_cfg *cfg)
         pqi_classic_check(cfg->algs->classic) != PQI_OK) {
         return PQI_ERR_ARG;
     }
-    *s = (pqi_soft){.base = {&pqi_soft_ops}, .cfg = *cfg};
+    *s = (pqi_soft){.cfg = *cfg};
+    pqi_soft_set_ops(s);
     pqi_status st = pqi_soft_layout(s);
     if (st == PQI_OK &&
         (cfg->mem.len < pqi_soft_mem_len(cfg) || ((uintptr_t)cfg->mem.ptr & 7u) != 0)) {
@@ -251,10 +288,7 @@ pqi_status pqi_soft_create(pqi_soft *s, const pqi_soft_cfg *cfg)
         st = pqi_soft_random(&op, (pqi_span){v->storage, SOFT_SECRET});
     }
     if (st == PQI_OK) {
-        st = pqi_soft_store_keys(&op);
-    }
-    if (st == PQI_OK) {
-        st = pqi_soft_store_counters(&op, s->counters);
+        st = pqi_soft_birth(&op);
     }
     return finish(s, &op, st);
 }
@@ -272,10 +306,13 @@ pqi_status pqi_soft_load(pqi_soft *s, const pqi_soft_cfg *cfg, pqi_cspan keys, p
     if (st != PQI_OK) {
         return st;
     }
-    st = read_keys(&op, keys);
+    uint64_t k = 0;
+    st = read_keys(&op, keys, &k);
+    if (st == PQI_OK && counters.len != 0) {
+        st = read_counters(&op, counters);
+    }
     if (st == PQI_OK) {
-        st = counters.len != 0 ? read_counters(&op, counters)
-                               : pqi_soft_store_counters(&op, s->counters);
+        st = pqi_soft_join(&op, k, counters.len == 0);
     }
     return finish(s, &op, st);
 }
@@ -288,7 +325,10 @@ pqi_status pqi_soft_save_keys(pqi_soft *s)
     soft_op op;
     pqi_status st = pqi_soft_enter(s, true, &op);
     if (st == PQI_OK) {
-        st = pqi_soft_store_keys(&op);
+        st = pqi_soft_settle(&op);
+        if (st == PQI_OK) {
+            st = pqi_soft_write_keys(&op, s->keys_gen);
+        }
         pqi_soft_leave(&op);
     }
     return st;

@@ -11,10 +11,6 @@
 
 #define PQI_OBJECT_VERSION 1u
 
-#define PQI_ASSURE_ALL                                                                             \
-    (PQI_ASSURE_NO_ROLLBACK | PQI_ASSURE_NON_EXPORTABLE | PQI_ASSURE_HW_RNG |                      \
-        PQI_ASSURE_ATTESTED_BOOT)
-
 /* Field readers over the sticky reader; what they copy out is meaningless once it has failed. */
 void pqi_ident_read_fixed(rd *r, uint8_t *out, size_t n); /* bstr of n bytes */
 int32_t pqi_ident_read_sig_alg(rd *r);                    /* 32 bits, not 0 */

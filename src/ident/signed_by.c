@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Which keys of a manifest signed an object: for those who collect signatures. */
+#include <pqi/attest.h>
 #include <pqi/role.h>
 
 #include "ct/ct.h"
@@ -79,5 +80,16 @@ pqi_status pqi_revocations_signed_by(const pqi_algs *a, const pqi_revocations *x
         return PQI_ERR_ARG;
     }
     const subject s = {PQI_DOMAIN_REV, x->body_protected, x->payload, x->signatures};
+    return check(a, &s, by, tmp, mask);
+}
+
+pqi_status pqi_attest_policy_signed_by(const pqi_algs *a, const pqi_attest_policy *x,
+    const pqi_manifest *by, pqi_span tmp, uint32_t *mask)
+{
+    if (a == NULL || x == NULL || by == NULL || mask == NULL) {
+        return PQI_ERR_ARG;
+    }
+    const subject s = {
+        {PQI_LIT("PQI4 attest policy")}, x->body_protected, x->payload, x->signatures};
     return check(a, &s, by, tmp, mask);
 }

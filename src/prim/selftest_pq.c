@@ -5,6 +5,8 @@
 #include "prim/selftest_int.h"
 #include "prim/selftest_pq_kat.h"
 
+#include <pqi/composite.h>
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Rounded up to 8, so that what follows in tmp is aligned. */
@@ -89,6 +91,9 @@ static bool kem_checks(const pqi_kem *alg, const pqi_kat_kem *k, const kem_run *
 
 pqi_status pqi_selftest_kem(const pqi_kem *alg, pqi_span tmp)
 {
+    if ((alg->flags & PQI_ALG_COMPOSITE) != 0) {
+        return ((const pqi_composite_kem *)alg->impl)->selftest(alg, tmp);
+    }
     const pqi_kat_kem *k = NULL;
     for (size_t i = 0; i < COUNT(pqi_kat_kems); i++) {
         if (pqi_kat_kems[i].id == alg->id) {
@@ -153,6 +158,9 @@ static bool sig_works(
 
 pqi_status pqi_selftest_sig(const pqi_sig *alg, pqi_span tmp)
 {
+    if ((alg->flags & PQI_ALG_COMPOSITE) != 0) {
+        return ((const pqi_composite_sig *)alg->impl)->selftest(alg, tmp);
+    }
     const pqi_kat_sig *k = NULL;
     for (size_t i = 0; i < COUNT(pqi_kat_sigs); i++) {
         if (pqi_kat_sigs[i].id == alg->id) {

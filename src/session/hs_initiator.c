@@ -3,6 +3,7 @@
 #include "base/args.h"
 #include "ct/ct.h"
 #include "session/hs_step.h"
+#include "suite/packed.h"
 
 #include <pqi/wipe.h>
 
@@ -31,8 +32,8 @@ static pqi_status lay_out_init(
     const pqi_hs_op *o, const pqi_hs_say *say, const pqi_hs_form *f, pqi_span out, size_t *len)
 {
     static const uint8_t none[PQI_X25519_LEN];
-    const pqi_kem *kem = f->suite->kem;
-    memset(o->tmp.ptr, 0, step_larger(kem->pk_len, kem->ct_len));
+    const pqi_kem *kem = f->plain_r ? pqi_suite_eph(f->suite) : f->suite->kem;
+    memset(o->tmp.ptr, 0, step_larger(f->suite->kem->pk_len, f->suite->kem->ct_len));
     const pqi_hs_init p = {.suite = f->suite,
         .mode = f->mode,
         .psk = f->psk,
@@ -46,7 +47,7 @@ static pqi_status lay_out_init(
         .rand_i = {none, PQI_HS_RAND},
         .nonce = say->nonce,
         .x_i = {none, PQI_X25519_LEN},
-        .ek_i = {o->tmp.ptr, kem->pk_len},
+        .ek_i = {o->tmp.ptr, pqi_suite_eph(f->suite)->pk_len},
         .ct_r = {o->tmp.ptr, f->mode == PQI_HS_MODE_K ? kem->ct_len : 0}};
     return pqi_hs_init_write(&p, out, len);
 }
@@ -56,7 +57,7 @@ static pqi_status lay_out_init(
 static pqi_status fill_init(
     const pqi_hs_op *o, const pqi_step_src *c, const pqi_hs_init *p, pqi_span out, pqi_step_work *w)
 {
-    const pqi_kem *kem = w->sched.suite->kem;
+    const pqi_kem *kem = pqi_suite_eph(w->sched.suite);
     const pqi_pk_at at = step_pk_at(o, kem->tmp_len);
     const pqi_span seed = {w->coins, kem->seed_len};
     const pqi_span sk = {o->tmp.ptr + kem->tmp_len, kem->sk_len};
@@ -261,7 +262,7 @@ pqi_status pqi_hs_remake_init(
 static pqi_status open_ephemeral(
     const pqi_hs_op *o, const pqi_hs_pend *pend, const pqi_hs_resp *q, pqi_step_work *w)
 {
-    const pqi_kem *kem = w->sched.suite->kem;
+    const pqi_kem *kem = pqi_suite_eph(w->sched.suite);
     const pqi_pk_at at = step_pk_at(o, kem->tmp_len);
     const pqi_span sk = {o->tmp.ptr + kem->tmp_len, kem->sk_len};
     const pqi_span pk = {sk.ptr + sk.len, kem->pk_len};

@@ -50,7 +50,8 @@ typedef struct pqi_hs_choice {
 
 /* Suite and mode of a pair: both sign: S; one does: M, the other begins; none: K. When the policy does
  * not allow that mode, K if it does. The suite is the best one (pqi_suite_choose()) that both
- * certificates have, that the policy allows and whose KEM is that of every static key the mode uses.
+ * certificates have, that the policy allows and whose KEM is that of every static key the mode uses; in
+ * mode K one of the two may be of the post-quantum half of a composite suite alone.
  * A function of public facts, the same for both ends whichever is `self` (begins apart); nothing a
  * packet says enters.
  * PQI_OK; PQI_ERR_POLICY: no mode or suite is left, or a signature that would be used is below the

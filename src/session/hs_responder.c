@@ -4,6 +4,7 @@
 #include "ct/ct.h"
 #include "prim/hkdf/sha2_len.h"
 #include "session/hs_step.h"
+#include "suite/packed.h"
 
 #include <pqi/wipe.h>
 
@@ -21,14 +22,18 @@ static bool same_kid(pqi_cspan kid, const uint8_t *want)
     return pqi_args_exact(kid, PQI_KID_LEN) && pqi_ct_eq(kid.ptr, want, PQI_KID_LEN);
 }
 
-static pqi_status init_fits(const pqi_hs_op *o, const pqi_hs_say *say, const pqi_hs_init *p)
+static pqi_status init_fits(
+    const pqi_hs_op *o, const pqi_hs_say *say, const pqi_hs_form *f, const pqi_hs_init *p)
 {
+    const pqi_kem *own = f->plain_r ? pqi_suite_eph(f->suite) : f->suite->kem;
     if (p->suite == NULL || p->suite->id != say->suite->id || p->mode != say->mode ||
         p->psk != (say->psk.len != 0)) {
         return PQI_ERR_POLICY;
     }
-    return same_kid(p->kid_r, o->self->kid) && same_kid(p->kid_i, o->peer->kid) ? PQI_OK
-                                                                                : PQI_ERR_AUTH;
+    const bool ct = p->ct_r.len == (f->mode == PQI_HS_MODE_K ? own->ct_len : 0u);
+    return ct && same_kid(p->kid_r, o->self->kid) && same_kid(p->kid_i, o->peer->kid)
+               ? PQI_OK
+               : PQI_ERR_AUTH;
 }
 
 /* th1 and prk_b. */
@@ -52,9 +57,9 @@ static pqi_status lay_out_resp(const pqi_hs_op *o, const pqi_hs_say *say, const 
     const pqi_hs_init *init, pqi_span out)
 {
     static const uint8_t none[PQI_X25519_LEN];
-    const pqi_kem *kem = f->suite->kem;
+    const pqi_kem *eph = pqi_suite_eph(f->suite), *kem = f->plain_i ? eph : f->suite->kem;
     size_t len = 0;
-    memset(o->tmp.ptr, 0, kem->ct_len);
+    memset(o->tmp.ptr, 0, step_larger(eph->ct_len, kem->ct_len));
     memset(out.ptr, 0, out.len);
     const pqi_hs_resp q = {.min_level = say->min_level,
         .rsid_i = init->rsid_i,
@@ -64,7 +69,7 @@ static pqi_status lay_out_resp(const pqi_hs_op *o, const pqi_hs_say *say, const 
         .head_hash = {say->head_hash, PQI_HS_HEAD},
         .rand_r = {none, PQI_HS_RAND},
         .x_r = {none, PQI_X25519_LEN},
-        .ct_e = {o->tmp.ptr, kem->ct_len},
+        .ct_e = {o->tmp.ptr, eph->ct_len},
         .ct_i = {o->tmp.ptr, f->mode != PQI_HS_MODE_S ? kem->ct_len : 0}};
     return pqi_hs_resp_write(f, &q, out, &len);
 }
@@ -143,7 +148,7 @@ pqi_status pqi_hs_answer(const pqi_hs_op *o, const pqi_hs_say *say, const pqi_hs
         pqi_step_form_of(o, say->suite, say->mode, say->psk.len != 0, PQI_HS_SIDE_R);
     pqi_status st = pqi_step_may_step(o, &f, PQI_HS_SIDE_R);
     if (st == PQI_OK) {
-        st = init_fits(o, say, init);
+        st = init_fits(o, say, &f, init);
     }
     if (st != PQI_OK) {
         return st;
@@ -183,8 +188,10 @@ pqi_status pqi_hs_take_conf(
     if (await->sched.suite == NULL) {
         return PQI_ERR_STATE;
     }
-    const pqi_hs_form f = {
-        await->sched.suite, await->sched.mode, false, await->sig_i, await->sig_r};
+    const pqi_hs_form f = {.suite = await->sched.suite,
+        .mode = await->sched.mode,
+        .sig_i = await->sig_i,
+        .sig_r = await->sig_r};
     const bool same_peer = pqi_ct_eq(await->kid_i, o->peer->kid, PQI_KID_LEN) &&
                            (f.sig_i == NULL || f.sig_i == o->peer->sig_alg);
     pqi_status st = same_peer ? pqi_step_may_step(o, &f, PQI_HS_SIDE_R) : PQI_ERR_ARG;

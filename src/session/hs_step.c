@@ -11,6 +11,7 @@
 #include "base/args.h"
 #include "ct/secret.h"
 #include "prim/hkdf/sha2_len.h"
+#include "suite/packed.h"
 
 bool pqi_step_op_sound(const pqi_hs_op *o)
 {
@@ -35,18 +36,28 @@ size_t pqi_hs_tmp_len(const pqi_hs_form *f)
     return step_larger(step_larger(keys, zeros), step_larger(sig_tmp(f->sig_i), sig_tmp(f->sig_r)));
 }
 
+/* A static key in use that is of the suite's post-quantum half alone. */
+static bool is_plain(const pqi_suite *s, pqi_cspan pk, bool used)
+{
+    return used && s != NULL && pk.len != s->kem->pk_len && pk.len == pqi_suite_eph(s)->pk_len;
+}
+
 pqi_hs_form pqi_step_form_of(
     const pqi_hs_op *o, const pqi_suite *s, pqi_hs_mode mode, bool psk, pqi_hs_side self)
 {
     const pqi_sig *i = self == PQI_HS_SIDE_I ? o->self->sig_alg : o->peer->sig_alg;
     const pqi_sig *r = self == PQI_HS_SIDE_I ? o->peer->sig_alg : o->self->sig_alg;
-    return (pqi_hs_form){
-        s, mode, psk, mode == PQI_HS_MODE_S ? i : NULL, mode != PQI_HS_MODE_K ? r : NULL};
+    const pqi_cspan kem_i = self == PQI_HS_SIDE_I ? o->self->kem_pk : o->peer->kem_pk;
+    const pqi_cspan kem_r = self == PQI_HS_SIDE_I ? o->peer->kem_pk : o->self->kem_pk;
+    return (pqi_hs_form){s, mode, psk, mode == PQI_HS_MODE_S ? i : NULL,
+        mode != PQI_HS_MODE_K ? r : NULL, is_plain(s, kem_i, mode != PQI_HS_MODE_S),
+        is_plain(s, kem_r, mode == PQI_HS_MODE_K)};
 }
 
-static bool has_x25519(pqi_cspan pk)
+static bool has_static(const pqi_suite *s, pqi_cspan kem_pk, pqi_cspan x25519_pk)
 {
-    return pqi_args_exact(pk, PQI_X25519_LEN);
+    return pqi_args_exact(x25519_pk, PQI_X25519_LEN) && kem_pk.ptr != NULL &&
+           pqi_suite_static(s, kem_pk.len) != NULL;
 }
 
 /* The keys of both ends that the mode uses are there. */
@@ -56,10 +67,8 @@ static bool keys_fit(const pqi_hs_op *o, const pqi_hs_form *f, pqi_hs_side self)
     const bool by_kem = f->mode != PQI_HS_MODE_S;
     const bool own = i ? by_kem : k, others = i ? k : by_kem; /* static keys in use */
     const pqi_sig *signs = i ? f->sig_i : f->sig_r, *proves = i ? f->sig_r : f->sig_i;
-    return (!own || (has_x25519(o->self->x25519_pk) &&
-                        pqi_args_exact(o->self->kem_pk, f->suite->kem->pk_len))) &&
-           (!others || (has_x25519(o->peer->x25519_pk) &&
-                           pqi_args_exact(o->peer->kem_pk, f->suite->kem->pk_len))) &&
+    return (!own || has_static(f->suite, o->self->kem_pk, o->self->x25519_pk)) &&
+           (!others || has_static(f->suite, o->peer->kem_pk, o->peer->x25519_pk)) &&
            (signs == NULL || o->self->sig != 0) &&
            (proves == NULL || pqi_args_exact(o->peer->sig_pk, proves->pk_len));
 }
@@ -100,7 +109,10 @@ pqi_status pqi_step_coins(const pqi_hs_op *o, const pqi_step_src *c, pqi_cspan l
 pqi_status pqi_step_encaps_to(const pqi_hs_op *o, const pqi_step_src *c, pqi_cspan label,
     pqi_cspan pk, uint8_t *ct, pqi_step_work *w)
 {
-    const pqi_kem *kem = w->sched.suite->kem;
+    const pqi_kem *kem = pqi_suite_static(w->sched.suite, pk.len);
+    if (kem == NULL) {
+        return PQI_ERR_ARG;
+    }
     const pqi_pk_at at = step_pk_at(o, kem->tmp_len);
     const pqi_span m = {w->coins, kem->coins_len};
     pqi_status st = pqi_step_coins(o, c, label, m);
@@ -156,8 +168,8 @@ pqi_status pqi_step_prove(const pqi_hs_op *o, const pqi_sig *alg, pqi_hs_side si
             const pqi_pk_to_sign what = {o->self->sig, domain, &msg, 1};
             st = pqi_pk_key_sign(&at, &what, sig, &n);
         }
-        if (st == PQI_OK && n != sig.len) {
-            st = PQI_ERR_PROVIDER; /* the format has one length */
+        if (st == PQI_OK) {
+            st = pqi_sig_pad(alg, sig, n);
         }
     }
     if (st == PQI_OK) {
@@ -181,8 +193,9 @@ pqi_status pqi_step_check_proof(const pqi_hs_op *o, const pqi_sig *alg, pqi_hs_s
         PQI_PUBLIC(msg.ptr, msg.len); /* a transcript hash */
         PQI_PUBLIC(sig.ptr, sig.len); /* of a packet that opened; no secret of either end */
         const pqi_pk_at at = step_pk_at(o, tmp);
-        const pqi_pk_signed s = {alg, o->peer->sig_pk, domain, &msg, 1, {sig.ptr, sig.len}};
-        st = step_blame_peer(pqi_pk_verify(&at, &s));
+        pqi_pk_signed s = {alg, o->peer->sig_pk, domain, &msg, 1, {NULL, 0}};
+        st = pqi_sig_unpad(alg, (pqi_cspan){sig.ptr, sig.len}, &s.sig);
+        st = st == PQI_OK ? step_blame_peer(pqi_pk_verify(&at, &s)) : st;
     }
     return st;
 }

@@ -44,7 +44,8 @@ PQI_MUST_CHECK pqi_status pqi_step_own_x25519(
 /* The X25519 half of w->k, with w->x. */
 PQI_MUST_CHECK pqi_status pqi_step_ephemeral_dh(
     const pqi_hs_op *o, const uint8_t *peer, pqi_step_work *w);
-/* Encapsulates to a key of the peer: ct to its place, the KEM's half of w->k. */
+/* Encapsulates to a key of the peer, static or ephemeral, whose length tells its KEM: ct to its place, the
+ * KEM's half of w->k. */
 PQI_MUST_CHECK pqi_status pqi_step_encaps_to(const pqi_hs_op *o, const pqi_step_src *c,
     pqi_cspan label, pqi_cspan pk, uint8_t *ct, pqi_step_work *w);
 /* w->k of a ciphertext to, and a DH with, the static keys of self. */

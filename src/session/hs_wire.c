@@ -6,6 +6,7 @@
 #include "base/args.h"
 #include "base/rd.h"
 #include "base/wr.h"
+#include "suite/packed.h"
 
 #define F_LEVEL_SHIFT 4u /* bits 4..6 */
 #define F_LEVEL_MASK  7u
@@ -38,21 +39,22 @@ static size_t auth_len(const pqi_sig *sig)
     return (sig == NULL ? 0u : sig->sig_len) + PQI_AEAD_TAG;
 }
 
-static size_t static_ct_len(const pqi_suite *s, bool present)
+static size_t static_ct_len(const pqi_suite *s, bool present, bool plain)
 {
-    return present ? s->kem->ct_len : 0u;
+    return !present ? 0u : plain ? pqi_suite_eph(s)->ct_len : s->kem->ct_len;
 }
 
 size_t pqi_hs_init_len(const pqi_hs_form *f, bool with_nonce)
 {
     return PQI_HS_INIT_HDR + (with_nonce ? PQI_HS_NONCE : 0u) + PQI_X25519_LEN +
-           f->suite->kem->pk_len + static_ct_len(f->suite, f->mode == PQI_HS_MODE_K) + PQI_HS_GATE;
+           pqi_suite_eph(f->suite)->pk_len +
+           static_ct_len(f->suite, f->mode == PQI_HS_MODE_K, f->plain_r) + PQI_HS_GATE;
 }
 
 static size_t resp_open_len(const pqi_hs_form *f)
 {
-    return PQI_HS_RESP_HDR + PQI_X25519_LEN + f->suite->kem->ct_len +
-           static_ct_len(f->suite, f->mode != PQI_HS_MODE_S);
+    return PQI_HS_RESP_HDR + PQI_X25519_LEN + pqi_suite_eph(f->suite)->ct_len +
+           static_ct_len(f->suite, f->mode != PQI_HS_MODE_S, f->plain_i);
 }
 
 size_t pqi_hs_resp_len(const pqi_hs_form *f)
@@ -105,6 +107,12 @@ static bool same8(pqi_cspan a, pqi_cspan b)
 
 /* ---- INIT ---------------------------------------------------------------------------------------- */
 
+/* A ciphertext of the suite's post-quantum half alone. Whose key it is for knows that key's KEM. */
+static bool is_plain(const pqi_suite *s, pqi_cspan ct)
+{
+    return ct.len == pqi_suite_eph(s)->ct_len && ct.len != s->kem->ct_len;
+}
+
 static bool init_sound(const pqi_hs_init *p)
 {
     return mode_known(p->mode) && level_fits(p->min_level, p->suite) && p->seq != 0 &&
@@ -113,8 +121,9 @@ static bool init_sound(const pqi_hs_init *p)
            pqi_args_exact(p->head_hash, PQI_HS_HEAD) && pqi_args_exact(p->rand_i, PQI_HS_RAND) &&
            opt_len(p->nonce, p->nonce.len != 0, PQI_HS_NONCE) &&
            pqi_args_exact(p->x_i, PQI_X25519_LEN) &&
-           pqi_args_exact(p->ek_i, p->suite->kem->pk_len) &&
-           opt_len(p->ct_r, p->mode == PQI_HS_MODE_K, p->suite->kem->ct_len);
+           pqi_args_exact(p->ek_i, pqi_suite_eph(p->suite)->pk_len) &&
+           opt_len(p->ct_r, p->mode == PQI_HS_MODE_K,
+               static_ct_len(p->suite, true, is_plain(p->suite, p->ct_r)));
 }
 
 pqi_status pqi_hs_init_read(const pqi_algs *a, pqi_cspan in, pqi_hs_init *out)
@@ -149,8 +158,8 @@ pqi_status pqi_hs_init_read(const pqi_algs *a, pqi_cspan in, pqi_hs_init *out)
     p.rand_i = rd_bytes(&r, PQI_HS_RAND);
     p.nonce = rd_bytes(&r, (flags & PQI_HS_F_NONCE) != 0 ? PQI_HS_NONCE : 0);
     p.x_i = rd_bytes(&r, PQI_X25519_LEN);
-    p.ek_i = rd_bytes(&r, p.suite->kem->pk_len);
-    p.ct_r = rd_bytes(&r, static_ct_len(p.suite, p.mode == PQI_HS_MODE_K));
+    p.ek_i = rd_bytes(&r, pqi_suite_eph(p.suite)->pk_len);
+    p.ct_r = rd_bytes(&r, r.left > PQI_HS_GATE ? r.left - PQI_HS_GATE : 0u);
     p.gate = rd_bytes(&r, PQI_HS_GATE);
     if (rd_done(&r) != PQI_OK || !init_sound(&p)) {
         return PQI_ERR_DECODE;
@@ -166,7 +175,8 @@ pqi_status pqi_hs_init_write(const pqi_hs_init *p, pqi_span out, size_t *len)
     if (p == NULL || p->suite == NULL || len == NULL || !init_sound(p)) {
         return PQI_ERR_ARG;
     }
-    const pqi_hs_form f = {.suite = p->suite, .mode = p->mode};
+    const pqi_hs_form f = {
+        .suite = p->suite, .mode = p->mode, .plain_r = is_plain(p->suite, p->ct_r)};
     *len = pqi_hs_init_len(&f, p->nonce.len != 0);
     if (out.ptr == NULL || out.len < *len) {
         return PQI_ERR_SPACE;
@@ -198,8 +208,8 @@ static bool resp_sound(const pqi_hs_form *f, const pqi_hs_resp *p)
     return level_fits(p->min_level, f->suite) && p->rsid_i != 0 && p->rsid_r != 0 &&
            pqi_args_exact(p->head_hash, PQI_HS_HEAD) && pqi_args_exact(p->rand_r, PQI_HS_RAND) &&
            pqi_args_exact(p->x_r, PQI_X25519_LEN) &&
-           pqi_args_exact(p->ct_e, f->suite->kem->ct_len) &&
-           opt_len(p->ct_i, f->mode != PQI_HS_MODE_S, f->suite->kem->ct_len);
+           pqi_args_exact(p->ct_e, pqi_suite_eph(f->suite)->ct_len) &&
+           opt_len(p->ct_i, f->mode != PQI_HS_MODE_S, static_ct_len(f->suite, true, f->plain_i));
 }
 
 pqi_status pqi_hs_resp_read(const pqi_hs_form *f, pqi_cspan in, pqi_hs_resp *out)
@@ -220,8 +230,8 @@ pqi_status pqi_hs_resp_read(const pqi_hs_form *f, pqi_cspan in, pqi_hs_resp *out
     p.init_ctr_r = rd_u64(&r);
     p.rand_r = rd_bytes(&r, PQI_HS_RAND);
     p.x_r = rd_bytes(&r, PQI_X25519_LEN);
-    p.ct_e = rd_bytes(&r, f->suite->kem->ct_len);
-    p.ct_i = rd_bytes(&r, static_ct_len(f->suite, f->mode != PQI_HS_MODE_S));
+    p.ct_e = rd_bytes(&r, pqi_suite_eph(f->suite)->ct_len);
+    p.ct_i = rd_bytes(&r, static_ct_len(f->suite, f->mode != PQI_HS_MODE_S, f->plain_i));
     p.auth = rd_bytes(&r, auth_len(f->sig_r));
     p.gate = rd_bytes(&r, PQI_HS_GATE);
     if (rd_done(&r) != PQI_OK || flags != flags_of(f->mode, f->psk, p.min_level) ||

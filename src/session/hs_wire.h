@@ -59,6 +59,9 @@ typedef struct pqi_hs_form {
     bool psk;             /* the site's key is mixed in */
     const pqi_sig *sig_i; /* mode S; the algorithm of the certificate; NULL else */
     const pqi_sig *sig_r; /* modes S and M; NULL else */
+    /* In a composite suite: the static key that the mode uses is a plain one, of the suite's post-quantum
+     * half: of I, of R. */
+    bool plain_i, plain_r;
 } pqi_hs_form;
 
 /* PQI_OK; PQI_ERR_ARG: no suite, no such mode, a signature that the mode has not, or lacks. */
@@ -82,8 +85,8 @@ typedef struct pqi_hs_init {
     pqi_cspan rand_i;       /* 16 */
     pqi_cspan nonce;        /* 16, or none */
     pqi_cspan x_i;          /* 32 */
-    pqi_cspan ek_i;         /* suite->kem->pk_len */
-    pqi_cspan ct_r;         /* mode K: suite->kem->ct_len; else none */
+    pqi_cspan ek_i;         /* a public key of the ephemeral KEM */
+    pqi_cspan ct_r;         /* mode K: a ciphertext to R's static key; else none */
     pqi_cspan body;         /* read: all but the gate tag */
     pqi_cspan gate;         /* read: 16 */
 } pqi_hs_init;
@@ -96,8 +99,8 @@ typedef struct pqi_hs_resp {
     pqi_cspan head_hash; /* 8 */
     pqi_cspan rand_r;    /* 16 */
     pqi_cspan x_r;       /* 32 */
-    pqi_cspan ct_e;      /* suite->kem->ct_len */
-    pqi_cspan ct_i;      /* modes K and M: suite->kem->ct_len; else none */
+    pqi_cspan ct_e;      /* a ciphertext of the ephemeral KEM */
+    pqi_cspan ct_i;      /* modes K and M: a ciphertext to I's static key; else none */
     pqi_cspan auth;      /* signature or nothing, sealed: its length and 16 */
     pqi_cspan open;      /* read: all in front of auth */
     pqi_cspan gate;      /* read: 16 */

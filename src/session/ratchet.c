@@ -4,6 +4,7 @@
 #include "session/ratchet_int.h"
 
 #include "base/args.h"
+#include "suite/packed.h"
 
 #include <pqi/wipe.h>
 
@@ -57,7 +58,7 @@ size_t pqi_ratchet_tmp_len(const pqi_chain_profile *p, const pqi_suite *s)
 {
     size_t nodes = PQI_CHAIN_NODES((size_t)p->depth, p->cap) * sizeof(pqi_chain_node);
     size_t open = sizeof(pqi_chain_try) + sizeof(pqi_chain_head) + 2u * nodes;
-    size_t work = ((s->kem->tmp_len + 7u) & ~(size_t)7u) + s->kem->sk_len;
+    size_t work = ((pqi_suite_eph(s)->tmp_len + 7u) & ~(size_t)7u) + pqi_suite_eph(s)->sk_len;
     return open > work ? open : work;
 }
 

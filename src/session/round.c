@@ -4,6 +4,7 @@
 
 #include "base/args.h"
 #include "session/pk.h"
+#include "suite/packed.h"
 
 #include <pqi/wipe.h>
 
@@ -106,7 +107,7 @@ static pqi_status x25519_key(step *w)
 /* The KEM key pair of w->seed: pk to its place in the own object, sk to tmp. */
 static pqi_status kem_key(step *w)
 {
-    const pqi_kem *kem = w->suite->kem;
+    const pqi_kem *kem = pqi_suite_eph(w->suite);
     const pqi_span coins = {w->kem_coins, kem->seed_len};
     const pqi_span pk = {pqi_round_out(w->mem, w->suite).ptr + PQI_X25519_LEN, kem->pk_len};
     pqi_status st = pqi_round_coins(w->env->algs->classic, w->seed, PQI_ROUND_KEM, coins);
@@ -236,9 +237,9 @@ static pqi_status finish_h(step *w)
         st = kem_key(w);
     }
     if (st == PQI_OK) {
-        const pqi_cspan ct = {obj_q.ptr + PQI_X25519_LEN, w->suite->kem->ct_len};
+        const pqi_cspan ct = {obj_q.ptr + PQI_X25519_LEN, pqi_suite_eph(w->suite)->ct_len};
         st = pqi_pk_decaps(
-            &w->at, w->suite->kem, ct, (pqi_cspan){w->kem_sk.ptr, w->kem_sk.len}, w->k);
+            &w->at, pqi_suite_eph(w->suite), ct, (pqi_cspan){w->kem_sk.ptr, w->kem_sk.len}, w->k);
     }
     if (st == PQI_OK) {
         st = pqi_round_coins(
@@ -308,7 +309,7 @@ static pqi_status finish(step *w)
 static pqi_status answer_h(step *w)
 {
     const pqi_classic *c = w->env->algs->classic;
-    const pqi_kem *kem = w->suite->kem;
+    const pqi_kem *kem = pqi_suite_eph(w->suite);
     pqi_status st = pqi_erasure_recover(&w->mem->in, pqi_round_in_buf(w->mem, w->suite));
     const pqi_cspan obj_p = obj_in(w, PQI_CHUNK_OBJ_P);
     const pqi_cspan ek = {obj_p.ptr + PQI_X25519_LEN, kem->pk_len};
@@ -387,9 +388,9 @@ pqi_status pqi_ratchet_work(const pqi_ratchet_env *env, const pqi_ratchet_view *
     if (st != PQI_OK || env->provider == NULL) {
         return st != PQI_OK ? st : PQI_ERR_ARG;
     }
-    const size_t kem_tmp = (w.suite->kem->tmp_len + 7u) & ~(size_t)7u;
+    const size_t kem_tmp = (pqi_suite_eph(w.suite)->tmp_len + 7u) & ~(size_t)7u;
     w.at = (pqi_pk_at){env->algs->classic, NULL, env->pk, {env->tmp.ptr, kem_tmp}};
-    w.kem_sk = (pqi_span){env->tmp.ptr + kem_tmp, w.suite->kem->sk_len};
+    w.kem_sk = (pqi_span){env->tmp.ptr + kem_tmp, pqi_suite_eph(w.suite)->sk_len};
     switch (pqi_round_state(env, v->r)) {
     case PQI_ROUND_IDLE:
         st = propose(&w);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The pool of memory for H rounds: docs/spec/ratchet.md section 7. */
 #include "session/ratchet_int.h"
+#include "suite/packed.h"
 
 #include <pqi/wipe.h>
 
@@ -24,7 +25,8 @@ pqi_round_mem *pqi_round_held(const pqi_ratchet_env *env, const pqi_ratchet *r)
 
 static bool fits(const pqi_round_mem *m, const pqi_suite *s)
 {
-    return m->buf != NULL && m->len >= PQI_ROUND_BUF(s->kem->pk_len, s->kem->ct_len);
+    return m->buf != NULL &&
+           m->len >= PQI_ROUND_BUF(pqi_suite_eph(s)->pk_len, pqi_suite_eph(s)->ct_len);
 }
 
 pqi_round_mem *pqi_round_find(
@@ -77,13 +79,13 @@ void pqi_round_release(const pqi_ratchet_env *env, pqi_ratchet *r)
 
 size_t pqi_round_obj_len(const pqi_suite *s, unsigned kind, unsigned dir)
 {
-    size_t kem = dir == PQI_CHUNK_OBJ_P ? s->kem->pk_len : s->kem->ct_len;
+    size_t kem = dir == PQI_CHUNK_OBJ_P ? pqi_suite_eph(s)->pk_len : pqi_suite_eph(s)->ct_len;
     return PQI_X25519_LEN + (kind == PQI_CHUNK_H ? kem : 0);
 }
 
 static size_t half(const pqi_suite *s)
 {
-    size_t pk = s->kem->pk_len, ct = s->kem->ct_len;
+    size_t pk = pqi_suite_eph(s)->pk_len, ct = pqi_suite_eph(s)->ct_len;
     return PQI_X25519_LEN + (pk > ct ? pk : ct);
 }
 

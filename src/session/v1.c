@@ -5,6 +5,7 @@
 #include "base/wr.h"
 #include "ct/ct.h"
 #include "ct/secret.h"
+#include "suite/packed.h"
 
 #include <pqi/wipe.h>
 
@@ -120,8 +121,8 @@ static pqi_status seal_into(const pqi_algs *a, pqi_provider *p, const pqi_v1_sea
         const pqi_cspan part = {h, pqi_hash_len(in->suite->hash)};
         st = pqi_provider_sign(p, in->sig_key, sig_domain, &part, 1, sig, &sig_len);
     }
-    if (st == PQI_OK && sig_len != sig.len) {
-        st = PQI_ERR_PROVIDER;
+    if (st == PQI_OK) {
+        st = pqi_sig_pad(in->sig_alg, sig, sig_len);
     }
     if (st == PQI_OK) {
         st = gate_tag(a, in->ends.gk, post, (pqi_cspan){out.ptr, out.len}, out.ptr + PQI_V1_HDR);
@@ -190,12 +191,13 @@ pqi_status pqi_v1_check_sig(const pqi_algs *a, const pqi_v1_packet *k, const pqi
     if (a == NULL || k == NULL || e == NULL || alg == NULL || k->suite == NULL) {
         return PQI_ERR_ARG;
     }
-    if (k->sig.len != alg->sig_len) {
-        return PQI_ERR_AUTH;
-    }
     pqi_v1_post post;
+    pqi_cspan sig;
     uint8_t bind[PQI_BOX_BIND_MAX], h[PQI_HASH_MAX];
-    pqi_status st = post_for(k, e, &post);
+    pqi_status st = pqi_sig_unpad(alg, k->sig, &sig);
+    if (st == PQI_OK) {
+        st = post_for(k, e, &post);
+    }
     if (st == PQI_OK) {
         pqi_box_ctx ctx = box_ctx(k->hdr, &post);
         st = pqi_box_bind(a, k->suite, &e->to, &ctx, k->capsule, bind);
@@ -205,7 +207,7 @@ pqi_status pqi_v1_check_sig(const pqi_algs *a, const pqi_v1_packet *k, const pqi
     }
     if (st == PQI_OK) {
         const pqi_cspan part = {h, pqi_hash_len(k->suite->hash)};
-        st = pqi_sig_verify(alg, sender_pk, sig_domain, &part, 1, k->sig, tmp);
+        st = pqi_sig_verify(alg, sender_pk, sig_domain, &part, 1, sig, tmp);
     }
     return st;
 }

@@ -3,7 +3,7 @@
  * an AEAD key that depends on both secrets and on everything public. */
 #include "base/mem.h"
 #include "prim/hkdf/sha2_len.h"
-#include "suite/combine.h"
+#include "suite/box_int.h"
 
 #include <pqi/suite.h>
 #include <pqi/wipe.h>
@@ -155,13 +155,54 @@ pqi_status pqi_box_seal(const pqi_algs *a, const pqi_suite *s, const pqi_box_pee
     return st;
 }
 
+static bool is_sealed(pqi_cspan ct, pqi_span plain)
+{
+    return ct.ptr != NULL && ct.len >= PQI_AEAD_TAG && ct.len - PQI_AEAD_TAG == plain.len &&
+           (plain.ptr != NULL || plain.len == 0);
+}
+
+/* Opens with the secrets in w->k. */
+static pqi_status open_with(const pqi_algs *a, const pqi_suite *s, const pqi_box_peer *self,
+    const pqi_box_ctx *ctx, pqi_cspan capsule, pqi_cspan ct, pqi_span plain, box_work *w)
+{
+    uint8_t b[PQI_HASH_MAX];
+    pqi_status st = make_bind(a, s, self, ctx, capsule, b);
+    if (st == PQI_OK) {
+        st = derive(a, s, self, ctx, capsule, b, w);
+    }
+    if (st == PQI_OK) {
+        const pqi_aead_key k = aead_key(s, w);
+        st = a->classic->aead_open(&k, (pqi_cspan){b, pqi_sha2_len(s->hash)}, ct, plain);
+    }
+    if (st != PQI_OK) {
+        pqi_wipe(plain.ptr, plain.len);
+    }
+    return st;
+}
+
+pqi_status pqi_box_open_shared(const pqi_algs *a, const pqi_suite *s, const pqi_box_peer *self,
+    const uint8_t *k, const pqi_box_ctx *ctx, pqi_cspan capsule, pqi_cspan ct, pqi_span plain)
+{
+    if (k == NULL || !is_sealed(ct, plain)) {
+        return PQI_ERR_ARG;
+    }
+    pqi_status st = check(a, s, self, ctx, capsule);
+    if (st != PQI_OK) {
+        return st;
+    }
+    box_work w;
+    memcpy(w.k, k, sizeof w.k);
+    st = open_with(a, s, self, ctx, capsule, ct, plain, &w);
+    pqi_wipe(&w, sizeof w);
+    return st;
+}
+
 /* A failure that the sender of a box can cause is PQI_ERR_AUTH; one of the caller or the platform
  * stays what it is. The ephemeral key is public, so stopping early at one of low order tells nothing. */
 pqi_status pqi_box_open(const pqi_algs *a, const pqi_suite *s, const pqi_box_secret *sk,
     const pqi_box_ctx *ctx, pqi_cspan capsule, pqi_cspan ct, pqi_span plain, pqi_span tmp)
 {
-    if (s == NULL || s->kem == NULL || sk == NULL || ct.ptr == NULL || ct.len < PQI_AEAD_TAG ||
-        ct.len - PQI_AEAD_TAG != plain.len || (plain.ptr == NULL && plain.len != 0) ||
+    if (s == NULL || s->kem == NULL || sk == NULL || !is_sealed(ct, plain) ||
         sk->kem_sk.ptr == NULL || sk->x25519_sk.ptr == NULL ||
         sk->x25519_sk.len != PQI_X25519_LEN) {
         return PQI_ERR_ARG;
@@ -171,7 +212,6 @@ pqi_status pqi_box_open(const pqi_algs *a, const pqi_suite *s, const pqi_box_sec
         return st;
     }
     box_work w;
-    uint8_t b[PQI_HASH_MAX];
     const pqi_cspan ct_pq = {capsule.ptr, s->kem->ct_len};
     const uint8_t *x_eph = capsule.ptr + s->kem->ct_len;
     st = pqi_kem_decaps(s->kem, (pqi_span){w.k, PQI_KEM_SS}, ct_pq, sk->kem_sk, tmp);
@@ -179,16 +219,8 @@ pqi_status pqi_box_open(const pqi_algs *a, const pqi_suite *s, const pqi_box_sec
         st = a->classic->x25519(w.k + PQI_KEM_SS, sk->x25519_sk.ptr, x_eph);
     }
     if (st == PQI_OK) {
-        st = make_bind(a, s, &sk->self, ctx, capsule, b);
-    }
-    if (st == PQI_OK) {
-        st = derive(a, s, &sk->self, ctx, capsule, b, &w);
-    }
-    if (st == PQI_OK) {
-        const pqi_aead_key k = aead_key(s, &w);
-        st = a->classic->aead_open(&k, (pqi_cspan){b, pqi_sha2_len(s->hash)}, ct, plain);
-    }
-    if (st != PQI_OK) {
+        st = open_with(a, s, &sk->self, ctx, capsule, ct, plain, &w);
+    } else {
         pqi_wipe(plain.ptr, plain.len);
     }
     pqi_wipe(&w, sizeof w);

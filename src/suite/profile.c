@@ -39,6 +39,7 @@ static const alias profiles[] = {
 static const alias kems[] = {
     {"ml-kem-512", PQI_KEM_ID_ML_KEM_512}, {"kyber512", PQI_KEM_ID_ML_KEM_512},
     {"ml-kem-768", PQI_KEM_ID_ML_KEM_768}, {"kyber768", PQI_KEM_ID_ML_KEM_768},
+    {"ml-kem-768-p256", PQI_KEM_ID_ML_KEM_768_P256},
     {"ml-kem-1024", PQI_KEM_ID_ML_KEM_1024}, {"kyber1024", PQI_KEM_ID_ML_KEM_1024},
     {"lightsaber", PQI_KEM_ID_LIGHTSABER}, {"saber", PQI_KEM_ID_SABER},
     {"firesaber", PQI_KEM_ID_FIRESABER},
@@ -49,11 +50,14 @@ static const alias sigs[] = {
     {"ml-dsa-87", PQI_SIG_ID_ML_DSA_87}, {"dilithium5", PQI_SIG_ID_ML_DSA_87},
     {"falcon-512", PQI_SIG_ID_FALCON_512}, {"falcon512", PQI_SIG_ID_FALCON_512},
     {"falcon-1024", PQI_SIG_ID_FALCON_1024}, {"falcon1024", PQI_SIG_ID_FALCON_1024},
+    {"ml-dsa-44-p256", PQI_SIG_ID_ML_DSA_44_P256}, {"ml-dsa-65-p256", PQI_SIG_ID_ML_DSA_65_P256},
+    {"falcon-512-p256", PQI_SIG_ID_FALCON_512_P256},
+    {"falcon-1024-p256", PQI_SIG_ID_FALCON_1024_P256},
 };
 static const alias suites[] = {
     {"ml-kem-512", 0x0001}, {"kyber512", 0x0001}, {"ml-kem-768", 0x0002}, {"kyber768", 0x0002},
     {"gcm-siv", 0x0003}, {"ml-kem-1024", 0x0004}, {"kyber1024", 0x0004}, {"x-wing", 0x0005},
-    {"xwing", 0x0005},
+    {"xwing", 0x0005}, {"ml-kem-768-p256", 0x0009},
     {"lightsaber", 0x0006}, {"saber", 0x0007}, {"firesaber", 0x0008},
 };
 /* clang-format on */

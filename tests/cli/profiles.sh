@@ -206,7 +206,8 @@ enrol pump "" # two plain devices first: the bits of a suite are asked for
 step device status --dir "$fleet/pump" --key-file "$tmp/kek"
 plain="ML-KEM-768+X25519/AES-256-GCM/SHA-256"
 siv="ML-KEM-768+X25519/AES-256-GCM-SIV/SHA-256"
-grep -qFx "suites:       $plain; $siv" "$out"
+composite="ML-KEM-768-P256+X25519/AES-256-GCM/SHA-256 (pre-standard)"
+grep -qFx "suites:       $plain; $siv; $composite" "$out"
 result $? "X-Wing is not part of a default request, AES-256-GCM-SIV is"
 new_fleet xwing2
 # shellcheck disable=SC2086

@@ -51,13 +51,21 @@ for c in $commands; do
         run 0 "$c" "$d" --help && cp "$out" "$tmp/two" && grep -q "^\.Nm pqi $c $d$" "$top/docs/man/pqi-$c.1"
         result $? "pqi-$c(1) knows $c $d"
         known "$c" "${c}_$d" "$tmp/two"
+        grep -q '^Usage: pqi [a-z]* [a-z]* COMMAND' "$tmp/two" || continue
+        # shellcheck disable=SC2013
+        for e in $(sed -n 's/^  \([a-z][a-z0-9-]*\)  *[^ ].*/\1/p' "$tmp/two"); do
+            run 0 "$c" "$d" "$e" --help && cp "$out" "$tmp/three" && run 0 help "$c" "$d" "$e" &&
+                cmp -s "$out" "$tmp/three" && grep -q "^\.Nm pqi $c $d $e$" "$top/docs/man/pqi-$c.1"
+            result $? "pqi-$c(1) knows $c $d $e"
+            known "$c" "${c}_${d}_$e" "$tmp/three"
+        done
     done
 done
 
 usage_error "an unknown command" nonsense
 usage_error "an unknown option before the command" --nonsense
 usage_error "help of an unknown command" help nonsense
-usage_error "help of too many words" help a b c
+usage_error "help of too many words" help a b c d
 usage_error "an operand that does not belong" version x
 usage_error "vectors without a file" vectors
 usage_error "an option without its value" bench --seconds
@@ -94,8 +102,11 @@ assert kems == ["LightSaber", "Saber", "FireSaber"], v
 assert all("Saber" in k for k in v["not_standardised"]), v
 assert not any("Saber" in k for k in v["pre_standard"]), v
 sigs = [s for s in v["pre_standard"] if s in v["signatures"]]
-assert sigs == ["Falcon-512", "Falcon-1024"], v
-assert all(s in v["suites"] or s in sigs for s in v["pre_standard"]), v' "$out" 2>>"$err" &&
+composite = ["ML-DSA-44-P256", "ML-DSA-65-P256", "Falcon-512-P256", "Falcon-1024-P256"]
+assert sigs == ["Falcon-512", "Falcon-1024"] + composite, v
+kems = [k for k in v["pre_standard"] if k in v["kems"]]
+assert kems == ["ML-KEM-768-P256"], v
+assert all(s in v["suites"] or s in sigs + kems for s in v["pre_standard"]), v' "$out" 2>>"$err" &&
     run 0 version && [ "$(grep -c '^kem .*Saber (not standardised)$' "$out")" = 3 ] &&
     ! grep 'ML-KEM.*not standardised' "$out"
 result $? "version marks what is not standardised"

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "conformance/conformance.h"
+#include "conformance.h"
 
-#include "pqi_test.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
+#include <cmocka.h>
 #include <pqi/host.h>
 
 #define BASE 0x00c0f000u
@@ -19,26 +24,22 @@ static const uint8_t zero[PQI_SIG_MAX_SIG + 1];
 
 static const pqi_span scratch = {tmp, TMP};
 
-static pqi_algs all(void)
-{
-    pqi_algs a;
-    pqi_algs_all(&a, &pqi_classic_openssl);
-    return a;
-}
-
-/* False: not offered. */
+/* False: not offered, which the capabilities of the algorithm said before. */
 static int make(pqi_provider *p, pqi_key key, pqi_key_kind kind, int32_t alg)
 {
     pqi_key_info info;
+    uint32_t caps = pqi_provider_alg_caps(p, kind, alg);
     assert_int_equal(pqi_provider_info(p, key, &info), PQI_ERR_MISSING);
     pqi_status st = pqi_provider_generate(p, key, kind, alg);
+    assert_true((st == PQI_ERR_UNSUPPORTED) == (caps == 0));
     if (st == PQI_ERR_UNSUPPORTED) {
+        assert_int_equal(pqi_provider_info(p, key, &info), PQI_ERR_MISSING);
         return 0;
     }
     assert_int_equal(st, PQI_OK);
     assert_int_equal(pqi_provider_generate(p, key, kind, alg), PQI_ERR_STATE);
     assert_int_equal(pqi_provider_info(p, key, &info), PQI_OK);
-    assert_true(info.key == key && info.kind == kind && info.alg == alg);
+    assert_true(info.key == key && info.kind == kind && info.alg == alg && info.caps == caps);
     size_t n = 0;
     assert_int_equal(
         pqi_provider_public_key(p, key, (pqi_span){pk, info.pk_len - 1u}, &n), PQI_ERR_SPACE);
@@ -60,6 +61,31 @@ static void drop(pqi_provider *p, pqi_key key)
     assert_int_equal(pqi_provider_dh(p, key, zero, ss), PQI_ERR_MISSING);
 }
 
+/* A half that cannot leave is a fact of keys that have two. */
+static void half_is_of_composites(pqi_provider *p, pqi_key_kind kind, int32_t alg, int composite)
+{
+    uint32_t caps = pqi_provider_alg_caps(p, kind, alg);
+    if ((caps & PQI_CAP_HALF) != 0) {
+        assert_true(composite);
+    }
+    if (composite && caps != 0) {
+        assert_true((caps & (PQI_CAP_HALF | PQI_CAP_NON_EXPORTABLE | PQI_CAP_SEPARATE)) != 0);
+    }
+}
+
+/* Under a handle that was used before comes another key. */
+static void again(pqi_provider *p, pqi_key key, pqi_key_kind kind, int32_t alg)
+{
+    static uint8_t before[PQI_SIG_MAX_PK];
+    memcpy(before, pk, sizeof before);
+    assert_int_equal(make(p, key, kind, alg), 1);
+    assert_memory_not_equal(before, pk, 32);
+    pqi_key_info info;
+    assert_int_equal(pqi_provider_info(p, key, &info), PQI_OK);
+    assert_memory_not_equal(before + info.pk_len - 32, pk + info.pk_len - 32, 32); /* both halves */
+    drop(p, key);
+}
+
 /* The signature that a provider makes is verified by the verifier that ships; INV-107. */
 static int signing(pqi_provider *p, const pqi_sig *alg)
 {
@@ -68,6 +94,7 @@ static int signing(pqi_provider *p, const pqi_sig *alg)
     const pqi_cspan whole = {PQI_LIT("onetwo")}, wrong = {PQI_LIT("PQI4 other")};
     const pqi_span room = {sig, sizeof sig};
     size_t n = 0, m = 0;
+    half_is_of_composites(p, PQI_KEY_SIG, alg->id, pqi_composite_sig_of(alg) != NULL);
     if (!make(p, key, PQI_KEY_SIG, alg->id)) {
         return 0;
     }
@@ -81,6 +108,11 @@ static int signing(pqi_provider *p, const pqi_sig *alg)
     assert_int_equal(
         pqi_provider_sign(p, key, domain, parts, 3, (pqi_span){other, sizeof other}, &m), PQI_OK);
     assert_memory_not_equal(sig, other, n < m ? n : m);
+    for (size_t i = 1; i < n; i += i < n - 80 ? n / 7 : 5) { /* either half of a composite one */
+        sig[i] ^= 1;
+        assert_int_equal(pqi_sig_verify(alg, own, domain, &whole, 1, s, scratch), PQI_ERR_AUTH);
+        sig[i] ^= 1;
+    }
 
     static const char *const bad[] = {"", "PQI4", "PQI4 ", "pqi4 x", "raw bytes", " PQI4 x"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -107,6 +139,7 @@ static int signing(pqi_provider *p, const pqi_sig *alg)
     assert_memory_equal(sig, zero, 9);
     assert_int_equal(pqi_provider_decapsulate(p, key, (pqi_cspan){ct, 768}, other), PQI_ERR_ARG);
     drop(p, key);
+    again(p, key, PQI_KEY_SIG, alg->id);
     return 1;
 }
 
@@ -114,6 +147,7 @@ static int decapsulation(pqi_provider *p, const pqi_kem *alg)
 {
     const pqi_key key = BASE + 2u;
     uint8_t coins[64], ss[32], got[32];
+    half_is_of_composites(p, PQI_KEY_KEM, alg->id, pqi_composite_kem_of(alg) != NULL);
     if (!make(p, key, PQI_KEY_KEM, alg->id)) {
         return 0;
     }
@@ -131,7 +165,15 @@ static int decapsulation(pqi_provider *p, const pqi_kem *alg)
     assert_int_equal(
         pqi_provider_decapsulate(p, key, (pqi_cspan){ct, alg->ct_len - 1u}, got), PQI_ERR_ARG);
     assert_memory_equal(got, zero, 32);
+    if (pqi_composite_kem_of(alg) != NULL) { /* a point that is not on the curve */
+        ct[alg->ct_len / 2] ^= 1;
+        ct[alg->ct_len - 1u] ^= 1;
+        memset(got, 0x5a, 32);
+        assert_int_equal(pqi_provider_decapsulate(p, key, c, got), PQI_ERR_AUTH);
+        assert_memory_equal(got, zero, 32);
+    }
     drop(p, key);
+    again(p, key, PQI_KEY_KEM, alg->id);
     return 1;
 }
 
@@ -276,13 +318,77 @@ static void randomness(pqi_provider *p)
     assert_int_equal(pqi_provider_random(p, (pqi_span){NULL, 1}), PQI_ERR_ARG);
 }
 
+static unsigned be16(const uint8_t *b)
+{
+    return (unsigned)b[0] << 8 | b[1];
+}
+
+/* With the capability a quote of the documented shape over this nonce, without it none (INV-109). */
+static void quotes(pqi_provider *p)
+{
+    static uint8_t q[PQI_QUOTE_MAX];
+    uint8_t nonce_bytes[64];
+    size_t n = 0;
+    for (size_t len = 16; len <= 64; len += 24) {
+        memset(nonce_bytes, (int)len, sizeof nonce_bytes);
+        const pqi_cspan nonce = {nonce_bytes, len};
+        memset(q, 0x5a, sizeof q);
+        pqi_status st = pqi_provider_quote(p, nonce, 1, (pqi_span){q, sizeof q}, &n);
+        if ((pqi_provider_caps(p) & PQI_CAP_QUOTE) == 0) {
+            assert_int_equal(st, PQI_ERR_UNSUPPORTED);
+            assert_int_equal(n, 0);
+            assert_memory_equal(q, zero, sizeof q);
+            continue;
+        }
+        assert_int_equal(st, PQI_OK);
+        assert_true(n > 8 && n <= sizeof q);
+        size_t attest = be16(q);
+        assert_true(attest + 4 < n && attest > 10);
+        assert_int_equal(be16(q + 2 + attest), n - attest - 4);
+        assert_memory_equal(
+            q + 2, "\xff\x54\x43\x47\x80\x18", 6); /* TPM_GENERATED, TPM_ST_ATTEST_QUOTE */
+        size_t extra = 2 + 8 + be16(q + 8);        /* behind qualifiedSigner: extraData */
+        assert_int_equal(be16(q + extra), len);
+        assert_memory_equal(q + extra + 2, nonce_bytes, len);
+        assert_int_equal(pqi_provider_quote(p, nonce, 1, (pqi_span){q, 20}, &n), PQI_ERR_SPACE);
+        assert_true(n > 20);
+    }
+}
+
+/* Refusing a call is no reason to refuse the next one: only wrong passwords lock a device, and no call
+ * of this interface takes one. */
+static void refusals_lock_nothing(pqi_provider *p)
+{
+    uint8_t blob[PQI_SEAL_OVERHEAD + 4] = {0}, plain[4], ss[32];
+    const pqi_cspan label = {PQI_LIT("conformance")};
+    for (int i = 0; i < 40; i++) {
+        assert_int_equal(pqi_provider_unseal(p, label, 1, (pqi_cspan){blob, sizeof blob},
+                             (pqi_span){plain, sizeof plain}),
+            PQI_ERR_AUTH);
+        assert_int_equal(pqi_provider_dh(p, BASE + 9u, zero, ss), PQI_ERR_MISSING);
+        assert_int_equal(pqi_provider_destroy(p, BASE + 9u), PQI_ERR_MISSING);
+        assert_int_equal(
+            pqi_provider_decapsulate(p, BASE + 9u, (pqi_cspan){ct, 768}, ss), PQI_ERR_MISSING);
+    }
+    assert_int_equal(pqi_provider_random(p, (pqi_span){plain, sizeof plain}), PQI_OK);
+}
+
+static void algorithms_that_are_none(pqi_provider *p)
+{
+    assert_int_equal(pqi_provider_alg_caps(p, PQI_KEY_KEM, 0x7ffe), 0);
+    assert_int_equal(pqi_provider_alg_caps(p, PQI_KEY_KEM, -49), 0);
+    assert_int_equal(pqi_provider_alg_caps(p, PQI_KEY_SIG, 0x7ffe), 0);
+    assert_int_equal(pqi_provider_alg_caps(p, PQI_KEY_X25519, 1), 0);
+    assert_int_equal(pqi_provider_alg_caps(p, PQI_KEY_NONE, 0), 0);
+    assert_int_equal(pqi_provider_alg_caps(NULL, PQI_KEY_X25519, 0), 0);
+}
+
 static void arguments(pqi_provider *p)
 {
     uint8_t b[64];
     size_t n;
     const char *text = NULL;
     const pqi_span out = {b, sizeof b};
-    const pqi_cspan nonce = {b, 32};
     assert_int_equal(pqi_provider_generate(p, 0, PQI_KEY_X25519, 0), PQI_ERR_ARG);
     assert_int_equal(pqi_provider_generate(p, 0x80000000u, PQI_KEY_X25519, 0), PQI_ERR_ARG);
     assert_int_equal(pqi_provider_generate(p, BASE, PQI_KEY_X25519, 1), PQI_ERR_ARG);
@@ -294,9 +400,7 @@ static void arguments(pqi_provider *p)
     assert_int_equal(pqi_provider_dh(p, BASE, b, NULL), PQI_ERR_ARG);
     assert_int_equal(pqi_provider_quote(p, (pqi_cspan){b, 15}, 1, out, &n), PQI_ERR_ARG);
     assert_int_equal(pqi_provider_quote(p, (pqi_cspan){b, 65}, 1, out, &n), PQI_ERR_ARG);
-    if ((pqi_provider_caps(p) & PQI_CAP_QUOTE) == 0) { /* INV-109 */
-        assert_int_equal(pqi_provider_quote(p, nonce, 1, out, &n), PQI_ERR_UNSUPPORTED);
-    }
+    quotes(p);
     assert_true(pqi_provider_name(p)[0] != 0);
     (void)pqi_provider_native_error(p, &text);
     assert_non_null(text);
@@ -305,9 +409,11 @@ static void arguments(pqi_provider *p)
 
 void pqi_provider_conformance(pqi_provider *p)
 {
-    const pqi_algs a = all();
+    pqi_algs a;
     int made = 0;
+    (void)pqi_host_algs(&a);
     arguments(p);
+    algorithms_that_are_none(p);
     randomness(p);
     for (size_t i = 0; i < a.n_sigs; i++) {
         made += signing(p, a.sigs[i]);
@@ -322,6 +428,7 @@ void pqi_provider_conformance(pqi_provider *p)
     }
     sealing(p);
     counters(p);
+    refusals_lock_nothing(p);
 }
 
 void pqi_provider_conformance_zeroize(pqi_provider *p)

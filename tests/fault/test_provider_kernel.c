@@ -4,6 +4,7 @@
  * fsync(). */
 #include "support/host_rig.h"
 
+#include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 
@@ -18,7 +19,8 @@ static unsigned synced, fail_sync_of_watched;
 
 int wrap_madvise(void *p, size_t n, int advice)
 {
-    return no_wipe_on_fork && advice == MADV_WIPEONFORK ? -1 : real_madvise(p, n, advice);
+    bool fork_only = advice == MADV_WIPEONFORK || advice == MADV_DONTFORK;
+    return no_wipe_on_fork && fork_only ? -1 : real_madvise(p, n, advice);
 }
 
 int wrap_fsync(int fd)
@@ -48,6 +50,7 @@ static void a_forked_child_is_refused_by_its_id(void **state)
     pqi_host_provider_facts facts;
     assert_int_equal(pqi_host_provider_get_facts(p, &facts), PQI_OK);
     assert_int_equal(facts.wiped_on_fork, 0);
+    assert_int_equal(facts.secret, 0); /* secret pages that a child would share are not used */
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {

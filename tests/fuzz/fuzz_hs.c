@@ -32,7 +32,7 @@ static unsigned init(pqi_cspan in)
     pqi_algs a;
     pqi_hs_init p, mark;
     size_t len = 0;
-    pqi_algs_all(&a, &pqi_classic_openssl);
+    (void)pqi_host_algs(&a);
     memset(&p, 0x5a, sizeof p);
     memcpy(&mark, &p, sizeof p);
     pqi_status st = pqi_hs_init_read(&a, in, &p);
@@ -99,12 +99,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const pqi_cspan in = {data, size};
     const pqi_sig *falcon = &pqi_sig_falcon_512, *dsa = &pqi_sig_ml_dsa_44;
     /* forms of the seeds, and the same without or with the site's key */
-    const pqi_hs_form forms[] = {{&pqi_suite_0001, PQI_HS_MODE_S, false, falcon, falcon},
-        {&pqi_suite_0001, PQI_HS_MODE_S, true, falcon, falcon},
-        {&pqi_suite_0002, PQI_HS_MODE_K, true, NULL, NULL},
-        {&pqi_suite_0002, PQI_HS_MODE_K, false, NULL, NULL},
-        {&pqi_suite_0001, PQI_HS_MODE_M, false, NULL, dsa},
-        {&pqi_suite_0001, PQI_HS_MODE_M, true, NULL, dsa}};
+    const pqi_hs_form forms[] = {
+        {&pqi_suite_0001, PQI_HS_MODE_S, false, falcon, falcon, false, false},
+        {&pqi_suite_0001, PQI_HS_MODE_S, true, falcon, falcon, false, false},
+        {&pqi_suite_0002, PQI_HS_MODE_K, true, NULL, NULL, false, false},
+        {&pqi_suite_0002, PQI_HS_MODE_K, false, NULL, NULL, false, false},
+        {&pqi_suite_0001, PQI_HS_MODE_M, false, NULL, dsa, false, false},
+        {&pqi_suite_0001, PQI_HS_MODE_M, true, NULL, dsa, false, false},
+        {&pqi_suite_0009, PQI_HS_MODE_K, false, NULL, NULL, false, false},
+        {&pqi_suite_0009, PQI_HS_MODE_K, false, NULL, NULL, true, false}};
     unsigned kinds = init(in) + fixed(in), answers = 0;
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
         unsigned n = answer(&forms[i], in);

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # usage: tests/install/test.sh BUILD    Installs BUILD into a scratch prefix and compiles a consumer
-# through pkg-config (shared), a static library, find_package and add_subdirectory.
+# through pkg-config (shared), a static library, find_package and add_subdirectory, and the conformance
+# suite as the author of a driver would.
 set -u
 build=$(cd "$1" && pwd) || exit 1
 cd "$(dirname "$0")" || exit 1
@@ -59,6 +60,19 @@ END
         cmake --build "$tmp/s/b" && "$tmp/s/b/consumer" &&
         ! grep -q -e -Werror -e test_ct "$tmp/s/b/build.ninja"
 }
+# From the installed files alone, with warnings, over the software provider; and it can fail.
+conformance() {
+    cp -r "$prefix/share/pqi/conformance" "$tmp/c" && cd "$tmp/c" || return 1
+    # shellcheck disable=SC2046 # flags are words
+    cc -std=c11 -Wall -Wextra -Wpedantic -Werror -o conformance main.c conformance.c threads.c \
+        $(pc --cflags --libs pqi) -lcmocka -pthread || return 1
+    head -c 32 /dev/urandom >key && chmod 600 key
+    LD_LIBRARY_PATH=$(pc --variable=libdir pqi)
+    export LD_LIBRARY_PATH
+    ./conformance "$tmp/c/dir" key >tap || return 1
+    [ "$(grep -c '^ok' tap)" = 3 ] || return 1
+    ! ./conformance "$tmp/c/dir" key what:ever >tap
+}
 soname() {
     so=$(find "$prefix" -name 'libpqi.so.0.*')
     objdump -p "$so" | grep -Eq 'SONAME +libpqi\.so\.0$' || return 1
@@ -66,7 +80,7 @@ soname() {
     nm -D --defined-only "$so" | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' >"$tmp/names"
     [ -s "$tmp/names" ] && ! grep -v '^pqi_' "$tmp/names"
 }
-echo "1..6"
+echo "1..7"
 check "cmake --install" cmake --install "$build" --prefix "$prefix"
 check "pkg-config, static core" by_static
 check "find_package(pqi): pqi::core, pqi::shared" by_cmake
@@ -74,8 +88,10 @@ check "add_subdirectory: pqi::core" by_subproject
 if has_shared; then
     check "pkg-config, shared library" by_shared
     check "libpqi.so has its soname and exports only pqi_*" soname
+    check "the conformance suite builds and runs from share/pqi" conformance
 else
     skip "pkg-config, shared library"
     skip "libpqi.so has its soname and exports only pqi_*"
+    skip "the conformance suite builds and runs from share/pqi"
 fi
 [ "$bad" = 0 ]

@@ -436,7 +436,7 @@ static void inv_20_signed_but_wrong(void **state)
             "plant/pump\xff"
             "1",
             12},
-        {"unknown assurance bit", "\x0e\x04\x0f\x48", 4, "\x0e\x14\x0f\x48", 4},
+        {"unknown assurance bit", "\x0e\x04\x0f\x48", 4, "\x0e\x18\x40\x0f\x48", 5},
         {"a kid of 7 bytes", "\x0e\x04\x0f\x48", 4, "\x0e\x04\x0f\x47", 4},
         {"keys out of order", "\x0a\x03\x0b\x01", 4, "\x0b\x01\x0a\x03", 4},
         {"a key twice", "\x0a\x03\x0b\x01", 4, "\x0a\x03\x0a\x03", 4},

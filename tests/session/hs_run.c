@@ -309,7 +309,7 @@ void hs_run_case(const hs_case *c, hs_run *h)
     pqi_hs_init p;
     memset(h, 0, sizeof *h);
     h->c = c;
-    h->form = (pqi_hs_form){c->suite, c->mode, c->psk, c->sig_i, c->sig_r};
+    h->form = (pqi_hs_form){c->suite, c->mode, c->psk, c->sig_i, c->sig_r, false, false};
     ok(pqi_hs_form_check(&h->form));
     h->rec.suite = c->suite;
     h->rec.mode = c->mode;

@@ -152,7 +152,8 @@ static void sizes(void **state)
         {PQI_HS_MODE_M, &pqi_suite_0004, NULL, &pqi_sig_ml_dsa_65, 1676, 6557, 24, 8257},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        const pqi_hs_form f = {rows[i].suite, rows[i].mode, false, rows[i].sig_i, rows[i].sig_r};
+        const pqi_hs_form f = {
+            rows[i].suite, rows[i].mode, false, rows[i].sig_i, rows[i].sig_r, false, false};
         assert_int_equal(pqi_hs_form_check(&f), PQI_OK);
         assert_int_equal(pqi_hs_init_len(&f, false), rows[i].init);
         assert_int_equal(pqi_hs_init_len(&f, true), rows[i].init + 16);
@@ -247,17 +248,18 @@ static void other_forms(void **state)
         } else if (i == 2) {
             f.sig_r = &pqi_sig_ml_dsa_44;
         } else {
-            f = (pqi_hs_form){m.suite, PQI_HS_MODE_S, true, m.sig_r, m.sig_r};
+            f = (pqi_hs_form){m.suite, PQI_HS_MODE_S, true, m.sig_r, m.sig_r, false, false};
         }
         assert_int_equal(read_resp(&f, in(&run.resp), &len), PQI_ERR_DECODE);
     }
-    const pqi_hs_form k = {m.suite, PQI_HS_MODE_K, true, NULL, NULL};
+    const pqi_hs_form k = {m.suite, PQI_HS_MODE_K, true, NULL, NULL, false, false};
     assert_int_equal(read_conf(&k, in(&run.conf), &len), PQI_ERR_DECODE);
-    const pqi_hs_form bad[] = {{NULL, PQI_HS_MODE_K, false, NULL, NULL},
-        {m.suite, PQI_HS_MODE_K, false, NULL, m.sig_r},
-        {m.suite, PQI_HS_MODE_M, false, m.sig_r, m.sig_r},
-        {m.suite, PQI_HS_MODE_S, false, NULL, m.sig_r}, {m.suite, PQI_HS_MODE_M, false, NULL, NULL},
-        {m.suite, (pqi_hs_mode)0, false, NULL, NULL}};
+    const pqi_hs_form bad[] = {{NULL, PQI_HS_MODE_K, false, NULL, NULL, false, false},
+        {m.suite, PQI_HS_MODE_K, false, NULL, m.sig_r, false, false},
+        {m.suite, PQI_HS_MODE_M, false, m.sig_r, m.sig_r, false, false},
+        {m.suite, PQI_HS_MODE_S, false, NULL, m.sig_r, false, false},
+        {m.suite, PQI_HS_MODE_M, false, NULL, NULL, false, false},
+        {m.suite, (pqi_hs_mode)0, false, NULL, NULL, false, false}};
     for (size_t i = 0; i < N(bad); i++) {
         pqi_hs_resp p;
         assert_int_equal(pqi_hs_form_check(&bad[i]), PQI_ERR_ARG);

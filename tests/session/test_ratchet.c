@@ -5,6 +5,8 @@
 
 #include "pqi_test.h"
 
+#include <pqi/host.h>
+
 static rr_rig g;
 static rr_packet p, q[8];
 
@@ -44,7 +46,7 @@ static void h_round(void **state)
 {
     (void)state;
     static const pqi_suite *const suites[] = {&pqi_suite_0001, &pqi_suite_0002, &pqi_suite_0004,
-        &pqi_suite_0005, &pqi_suite_0006, &pqi_suite_0007, &pqi_suite_0008};
+        &pqi_suite_0005, &pqi_suite_0006, &pqi_suite_0007, &pqi_suite_0008, &pqi_suite_0009};
     for (size_t i = 0; i < sizeof suites / sizeof suites[0]; i++) {
         for (uint8_t chunk = 16; chunk <= 64; chunk = (uint8_t)(chunk * 2u)) {
             pqi_ratchet_limits l = pqi_ratchet_ip;

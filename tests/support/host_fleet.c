@@ -205,6 +205,8 @@ void fleet_schema_2(fleet *f)
         "DROP TRIGGER root_rises; DROP TRIGGER roster_rises; DROP TABLE roots;"
         "ALTER TABLE meta DROP COLUMN issuer_dir; ALTER TABLE meta DROP COLUMN roster_seq;"
         "DELETE FROM migrations WHERE version = 4;"
+        "DROP TABLE aks; DROP TABLE ak_open; DROP TABLE eks;"
+        "DELETE FROM migrations WHERE version = 5;"
         "CREATE TABLE revocations(roster_index INTEGER PRIMARY KEY,"
         " min_key_epoch INTEGER NOT NULL, reason INTEGER NOT NULL, seq INTEGER NOT NULL) STRICT;"
         "INSERT INTO revocations SELECT roster_index, min_key_epoch, reason, max(seq) + 1 FROM "

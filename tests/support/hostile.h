@@ -25,8 +25,8 @@ typedef struct station {
     const char *filters[8]; /* data topics beside the fences */
     pqi_limits limits;
     pqi_algs algs; /* with counting copies of the signature schemes */
-    pqi_sig sig_copies[8];
-    const pqi_sig *sigs[8];
+    pqi_sig sig_copies[16];
+    const pqi_sig *sigs[16];
     pqi_provider_ops ops; /* with counting copies of what uses a private key */
     const pqi_provider_ops *real_ops;
     uint64_t verifies, opens; /* signatures checked; boxes opened, decapsulations, X25519 */

@@ -51,7 +51,7 @@ static void refused_files(void **state)
     fleet_make(&f);
     sql(&f, "PRAGMA user_version=99");
     assert_int_equal(open_close(&f), PQI_ERR_UNSUPPORTED);
-    sql(&f, "PRAGMA user_version=4; PRAGMA application_id=7");
+    sql(&f, "PRAGMA user_version=5; PRAGMA application_id=7");
     assert_int_equal(open_close(&f), PQI_ERR_STORAGE);
     sql(&f, "PRAGMA application_id=1347504451");
     assert_int_equal(open_close(&f), PQI_OK);

@@ -66,13 +66,13 @@ static void not_standardised(void **state)
     begin(&w, &(pqi_host_ca_init_opts){0});
     refused(&w, 0, &saber, "does not certify Saber (not standardised)");
     assert_int_equal(ask(&w, 0, &(pqi_host_join_opts){0}), PQI_OK);
-    assert_int_equal(suites_of(&w), 0x06); /* with AES-256-GCM-SIV: without a mark */
+    assert_int_equal(suites_of(&w), 0x106); /* with AES-256-GCM-SIV and the composite one */
     fleet_end(&w.f);
     begin(&w, &(pqi_host_ca_init_opts){.allow_unstandard = 1});
     assert_int_equal(ask(&w, 0, &saber), PQI_OK);
     assert_int_equal(suites_of(&w), 0x40);
     assert_int_equal(ask(&w, 0, &(pqi_host_join_opts){0}), PQI_OK);
-    assert_int_equal(suites_of(&w), 0x06);
+    assert_int_equal(suites_of(&w), 0x106);
     fleet_end(&w.f);
 }
 
@@ -129,12 +129,17 @@ static void bits_of_suites(void **state)
     assert_int_equal(ask(&w, 0, &(pqi_host_join_opts){.suites = 0x10}), PQI_OK);
     assert_int_equal(suites_of(&w), 0x10);
     assert_int_equal(ask(&w, 0, &(pqi_host_join_opts){.suites = 0xffffffffu}), PQI_OK);
-    assert_int_equal(suites_of(&w), 0x16);
+    assert_int_equal(suites_of(&w), 0x116);
     fleet_end(&w.f);
     begin(&w, &(pqi_host_ca_init_opts){.forbid_pre = 1});
     refused(&w, 0, &(pqi_host_join_opts){.suites = 0x10}, "offers no suite that this CA certifies");
     assert_int_equal(ask(&w, 0, &(pqi_host_join_opts){.suites = 0x12}), PQI_OK);
     assert_int_equal(suites_of(&w), 0x02);
+    assert_int_equal(ask(&w, 0, &(pqi_host_join_opts){0}), PQI_OK);
+    assert_int_equal(suites_of(&w), 0x06); /* composites are pre-standard */
+    /* and the software provider has no place for the other half */
+    assert_int_equal(ask(&w, 0, &(pqi_host_join_opts){.kem_alg = PQI_KEM_ID_ML_KEM_768_P256}),
+        PQI_ERR_UNSUPPORTED);
     fleet_end(&w.f);
 }
 

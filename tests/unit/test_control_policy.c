@@ -162,7 +162,7 @@ static void break_rule(pqi_policy *x, int i)
         u->stale = u->aged;
         return;
     case 14:
-        u->assurance[PQI_CLASS_L] = 0x10;
+        u->assurance[PQI_CLASS_L] = 0x40;
         return;
     case 15:
         u->assurance[PQI_CLASS_H] = 0x80;

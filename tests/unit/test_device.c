@@ -85,10 +85,10 @@ static void other_algorithms(void **state)
     static const struct {
         uint32_t kem;
         int32_t sig;
-        uint32_t suites; /* all of that KEM but X-Wing, which has a mark */
+        uint32_t suites; /* all of that KEM and its composite but X-Wing, which has a mark */
     } sets[] = {{PQI_KEM_ID_ML_KEM_512, PQI_SIG_ID_ML_DSA_44, 0x01},
         {PQI_KEM_ID_ML_KEM_1024, PQI_SIG_ID_ML_DSA_87, 0x08},
-        {PQI_KEM_ID_ML_KEM_768, PQI_SIG_ID_ML_DSA_65, 0x06}};
+        {PQI_KEM_ID_ML_KEM_768, PQI_SIG_ID_ML_DSA_65, 0x106}};
     world w;
     world_begin(&w);
     uint8_t *out = malloc(PQI_ANNOUNCE_MAX);

@@ -110,7 +110,7 @@ static void builders_refuse(void **state)
             extra.boot = (pqi_cspan){again, PQI_BOOT_MAX + 1};
             break;
         case 7:
-            extra.assurance = 0x10;
+            extra.assurance = 0x40;
             break;
         default:
             keys.kem = 999;

@@ -181,7 +181,7 @@ static void cert_build_refuses_bad_fields(void **state)
             c.roles = 0x10;
             break;
         case 10:
-            c.assurance = 0x10;
+            c.assurance = 0x40;
             break;
         case 11:
             c.n_scopes = PQI_SCOPES_MAX + 1;

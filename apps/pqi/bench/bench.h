@@ -10,13 +10,14 @@
 
 typedef struct pqi_bench {
     const pqi_algs *algs;
-    const char *filter;   /* part of "ALGORITHM OPERATION"; NULL: all */
-    uint64_t ns_per_case; /* time budget */
-    bool quiet;           /* JSON only */
-    int perf;             /* perf_event descriptor, -1: not allowed */
-    json_t *results;      /* array */
-    json_t *figures;      /* array: what is counted, not timed */
-    uint32_t fleet;       /* sessions of the fleet */
+    const char *filter;            /* part of "ALGORITHM OPERATION"; NULL: all */
+    uint64_t ns_per_case;          /* time budget */
+    bool quiet;                    /* JSON only */
+    int perf;                      /* perf_event descriptor, -1: not allowed */
+    json_t *results;               /* array */
+    json_t *figures;               /* array: what is counted, not timed */
+    uint32_t fleet;                /* sessions of the fleet */
+    const pqi_cli_list *providers; /* URIs */
     unsigned n_run;
     bool failed; /* an operation gave an error */
 } pqi_bench;
@@ -52,6 +53,8 @@ void pqi_bench_handshake(pqi_bench *b);
 void pqi_bench_healing(pqi_bench *b);
 void pqi_bench_fleet(pqi_bench *b);
 void pqi_bench_control(pqi_bench *b);
+void pqi_bench_providers(pqi_bench *b);
+void pqi_bench_memory(pqi_bench *b);
 
 /* Instead of the groups: whether times depend on secrets; results {algorithm, operation, t,
  * measurements}. */

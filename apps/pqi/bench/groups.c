@@ -16,5 +16,7 @@ const pqi_bench_group pqi_bench_groups[] = {
     {"session", pqi_bench_healing, false},
     {"fleet", pqi_bench_fleet, true},
     {"control", pqi_bench_control, true},
+    {"providers", pqi_bench_providers, true},
+    {"memory", pqi_bench_memory, true},
     {NULL, NULL, false},
 };

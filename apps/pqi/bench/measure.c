@@ -161,7 +161,7 @@ static void report(pqi_bench *b, const pqi_bench_case *c, const samples *s)
     if (b->quiet) {
         return;
     }
-    printf("%-20s %-14s %11.0f %11.0f %11.0f", c->algorithm, c->operation, median, s->ns[0], p90);
+    printf("%-20s %-22s %11.0f %11.0f %11.0f", c->algorithm, c->operation, median, s->ns[0], p90);
     if (unit != NULL) {
         printf(" %12.0f", cycles);
     }

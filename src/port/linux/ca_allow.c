@@ -7,9 +7,6 @@
 
 #define ROLES_ALL                                                                                  \
     (PQI_CERT_ROLE_DEVICE | PQI_CERT_ROLE_GATEWAY | PQI_CERT_ROLE_CONTROL | PQI_CERT_ROLE_WITNESS)
-#define ASSURE_ALL                                                                                 \
-    (PQI_ASSURE_NO_ROLLBACK | PQI_ASSURE_NON_EXPORTABLE | PQI_ASSURE_HW_RNG |                      \
-        PQI_ASSURE_ATTESTED_BOOT)
 
 /* ---- rows --------------------------------------------------------------------------------------- */
 
@@ -86,7 +83,7 @@ static pqi_status check_entry(const pqi_host_ca_entry *e)
     if (pqi_id_check(e->id) != PQI_OK) {
         return pqi_why(PQI_ERR_ARG, "a device id has 1 to %u of A-Z a-z 0-9 _ . -", PQI_ID_MAX);
     }
-    if (e->roles == 0 || (e->roles & ~ROLES_ALL) != 0 || (e->assurance & ~ASSURE_ALL) != 0) {
+    if (e->roles == 0 || (e->roles & ~ROLES_ALL) != 0 || (e->assurance & ~PQI_ASSURE_ALL) != 0) {
         return pqi_why(PQI_ERR_ARG, "%.*s: unknown or missing role", (int)e->id.len, e->id.ptr);
     }
     if (e->n_scopes == 0 || e->n_scopes > PQI_SCOPES_MAX) {

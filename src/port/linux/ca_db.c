@@ -124,8 +124,36 @@ static const char schema_4[] =
     " WHEN NEW.roster_seq < OLD.roster_seq"
     " BEGIN SELECT RAISE(ABORT, 'roster numbers only rise'); END;";
 
+/* Attestation keys: which TPM a device has, the open challenge, and every certificate. An endorsement key is
+ * of one device, an attestation key as well; it is so once a proof came, as a request alone names any TPM. */
+static const char schema_5[] =
+    "CREATE TABLE eks(device TEXT PRIMARY KEY REFERENCES devices(id),"
+    " ek_fp BLOB NOT NULL UNIQUE CHECK(length(ek_fp) = 32),"
+    " certified INTEGER NOT NULL CHECK(certified IN (0, 1))) STRICT;"
+    "CREATE TABLE ak_open(device TEXT PRIMARY KEY REFERENCES devices(id),"
+    " ak_public BLOB NOT NULL, ak_name BLOB NOT NULL CHECK(length(ak_name) = 34),"
+    " ek_fp BLOB NOT NULL CHECK(length(ek_fp) = 32),"
+    " factory_fp BLOB NOT NULL CHECK(length(factory_fp) = 32),"
+    " certified INTEGER NOT NULL CHECK(certified IN (0, 1)),"
+    " replace_ek INTEGER NOT NULL CHECK(replace_ek IN (0, 1)),"
+    " secret_hash BLOB NOT NULL CHECK(length(secret_hash) = 32),"
+    " created INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE aks(serial INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " device TEXT NOT NULL REFERENCES devices(id),"
+    " ak_name BLOB NOT NULL CHECK(length(ak_name) = 34),"
+    " ek_fp BLOB NOT NULL CHECK(length(ek_fp) = 32), certified INTEGER NOT NULL,"
+    " class TEXT NOT NULL, encoded BLOB NOT NULL, issued_at INTEGER NOT NULL,"
+    " not_after INTEGER NOT NULL) STRICT;"
+    "CREATE TRIGGER ak_of_one BEFORE INSERT ON aks WHEN EXISTS"
+    " (SELECT 1 FROM aks WHERE ak_name = NEW.ak_name AND device <> NEW.device)"
+    " BEGIN SELECT RAISE(ABORT, 'an attestation key is of one device'); END;"
+    "CREATE TRIGGER aks_stay BEFORE UPDATE ON aks"
+    " BEGIN SELECT RAISE(ABORT, 'the list of attestation keys only grows'); END;"
+    "CREATE TRIGGER aks_keep BEFORE DELETE ON aks"
+    " BEGIN SELECT RAISE(ABORT, 'the list of attestation keys only grows'); END;";
+
 /* Step n brings version n to n + 1. */
-static const char *const migrations[] = {schema_1, schema_2, schema_3, schema_4};
+static const char *const migrations[] = {schema_1, schema_2, schema_3, schema_4, schema_5};
 /* clang-format on */
 
 #define N_MIGRATIONS ((int64_t)(sizeof migrations / sizeof migrations[0]))

@@ -114,10 +114,15 @@ static pqi_status check_request(pqi_host_ca *ca, issue_work *w)
 }
 
 /* The strongest suite of ours that the request offers for its KEM and the policy allows; *all
- * gets every such bit. */
+ * gets every such bit, and those of the KEM's counterpart: a device names the suites it can send with. */
 static const pqi_suite *pick_suite(const pqi_host_ca *ca, const pqi_join_request *r, uint32_t *all)
 {
-    *all = r->suites & pqi_policy_suites(&ca->algs, &ca->policy, r->kem_alg);
+    const pqi_kem *other = pqi_algs_other_kem(&ca->algs, r->kem_alg);
+    uint32_t ours = pqi_policy_suites(&ca->algs, &ca->policy, r->kem_alg);
+    if (other != NULL) {
+        ours |= pqi_policy_suites(&ca->algs, &ca->policy, other->id);
+    }
+    *all = r->suites & ours;
     return pqi_suite_choose(&ca->algs, &ca->policy, r->suites, r->kem_alg, NULL);
 }
 

@@ -80,7 +80,7 @@ static pqi_status init(
             return pqi_why(PQI_ERR_STATE, "%s is already pinned to another root", d->cfg.dir);
         }
     }
-    int32_t alg = d->cfg.factory_alg != 0 ? d->cfg.factory_alg : PQI_SIG_ID_ML_DSA_65;
+    int32_t alg = pqi_device_factory_alg(d);
     if (pqi_algs_sig(&d->algs, alg) == NULL) {
         return pqi_why(PQI_ERR_UNSUPPORTED, "this program does not offer that algorithm");
     }
@@ -118,37 +118,6 @@ pqi_status pqi_host_device_init(const pqi_host_device_cfg *cfg, pqi_cspan id,
 
 /* ---- join --------------------------------------------------------------------------------------- */
 
-typedef struct wish {
-    uint32_t kem;
-    int32_t sig;
-    uint32_t suites;
-} wish;
-
-/* The suites of a KEM that carry no mark but the KEM's own: others, such as X-Wing, are asked for. What
- * their AEADs bear is no matter here: who may need that decides by policy. */
-static uint32_t unmarked_suites(const pqi_algs *a, const pqi_kem *kem)
-{
-    const pqi_alg_policy own_marks = {
-        0, kem != NULL ? (uint8_t) ~(kem->flags | PQI_ALG_NOT_MISUSE_RESISTANT) : 0};
-    return kem != NULL ? pqi_policy_suites(a, &own_marks, kem->id) : 0;
-}
-
-static pqi_status make_wish(const pqi_host_device *d, const pqi_host_join_opts *o, wish *w)
-{
-    static const pqi_host_join_opts defaults;
-    o = o != NULL ? o : &defaults;
-    w->kem = o->kem_alg != 0 ? o->kem_alg : PQI_KEM_ID_ML_KEM_768;
-    w->sig = o->kem_only ? 0 : o->sig_alg != 0 ? o->sig_alg : PQI_SIG_ID_ML_DSA_65;
-    const pqi_kem *kem = pqi_algs_kem(&d->algs, w->kem);
-    uint32_t known = pqi_policy_suites(&d->algs, NULL, w->kem);
-    w->suites = o->suites != 0 ? o->suites : unmarked_suites(&d->algs, kem);
-    if (kem == NULL || (w->suites & known) == 0 ||
-        (w->sig != 0 && pqi_algs_sig(&d->algs, w->sig) == NULL)) {
-        return pqi_why(PQI_ERR_UNSUPPORTED, "this program does not offer that algorithm");
-    }
-    return PQI_OK;
-}
-
 static pqi_status check_challenge(pqi_host_device *d, pqi_cspan in, pqi_challenge *ch)
 {
     pqi_status st = pqi_challenge_decode(in, ch);
@@ -178,7 +147,7 @@ static pqi_status check_challenge(pqi_host_device *d, pqi_cspan in, pqi_challeng
 }
 
 /* Names the new pending generation in a durable record; the old pending one becomes garbage. */
-static pqi_status new_pending(pqi_host_device *d, pqi_cspan challenge, const wish *w)
+static pqi_status new_pending(pqi_host_device *d, pqi_cspan challenge, const pqi_device_wish *w)
 {
     pqi_device_record *r = &d->record;
     uint32_t top = r->pending > r->current ? r->pending : r->current;
@@ -210,19 +179,11 @@ static pqi_status new_pending(pqi_host_device *d, pqi_cspan challenge, const wis
     return st == PQI_OK ? sweep(d) : st;
 }
 
-static int is_pending(const pqi_device_record *r, pqi_cspan challenge, const wish *w)
+static int is_pending(const pqi_device_record *r, pqi_cspan challenge, const pqi_device_wish *w)
 {
     return r->pending != 0 && r->challenge_len == challenge.len &&
            memcmp(r->challenge, challenge.ptr, challenge.len) == 0 && r->pending_kem == w->kem &&
            r->pending_sig_alg == w->sig && r->pending_suites == w->suites;
-}
-
-/* What the provider says about itself; the CA decides what it believes. */
-static uint32_t assurance_of(const pqi_provider *p)
-{
-    uint32_t caps = pqi_provider_caps(p);
-    return ((caps & PQI_CAP_NO_ROLLBACK) != 0 ? PQI_ASSURE_NO_ROLLBACK : 0u) |
-           ((caps & PQI_CAP_NON_EXPORTABLE) != 0 ? PQI_ASSURE_NON_EXPORTABLE : 0u);
 }
 
 static pqi_status join(pqi_host_device *d, pqi_cspan challenge, const pqi_host_join_opts *opts,
@@ -230,10 +191,10 @@ static pqi_status join(pqi_host_device *d, pqi_cspan challenge, const pqi_host_j
 {
     pqi_challenge ch;
     pqi_join_request extra;
-    wish w;
+    pqi_device_wish w;
     pqi_status st = check_challenge(d, challenge, &ch);
     if (st == PQI_OK) {
-        st = make_wish(d, opts, &w);
+        st = pqi_device_make_wish(d, opts, &w);
     }
     if (st == PQI_OK && !is_pending(&d->record, challenge, &w)) {
         st = new_pending(d, challenge, &w);
@@ -254,7 +215,10 @@ static pqi_status join(pqi_host_device *d, pqi_cspan challenge, const pqi_host_j
     }
     memset(&extra, 0, sizeof extra);
     extra.suites = w.suites;
-    extra.assurance = assurance_of(d->provider);
+    st = pqi_device_assurance(d->provider, &k, &extra.assurance);
+    if (st != PQI_OK) {
+        return words(st, "read a key");
+    }
     if (opts != NULL) {
         extra.boot = opts->boot;
     }

@@ -64,6 +64,23 @@ PQI_MUST_CHECK pqi_status pqi_device_save(pqi_host_device *d);
  * PQI_ERR_AUTH, PQI_ERR_DECODE in words. */
 PQI_MUST_CHECK pqi_status pqi_device_next_root(pqi_host_device *d, pqi_cspan in, pqi_manifest *m);
 
+/* ---- device_algs.c ---- */
+
+/* What is asked for. */
+typedef struct pqi_device_wish {
+    uint32_t kem;
+    int32_t sig;
+    uint32_t suites;
+} pqi_device_wish;
+
+/* PQI_ERR_UNSUPPORTED in words. */
+PQI_MUST_CHECK pqi_status pqi_device_make_wish(
+    const pqi_host_device *d, const pqi_host_join_opts *o, pqi_device_wish *w);
+int32_t pqi_device_factory_alg(const pqi_host_device *d);
+/* PQI_ASSURE_* that the provider says of itself and these keys; the CA decides what it believes. */
+PQI_MUST_CHECK pqi_status pqi_device_assurance(
+    pqi_provider *p, const pqi_join_keys *k, uint32_t *out);
+
 /* ---- device_control.c ---- */
 
 PQI_MUST_CHECK pqi_status pqi_device_room(pqi_span *s, size_t len);

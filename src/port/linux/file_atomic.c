@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "port/linux/file_atomic.h"
 
+#include "port/linux/pmem_end.h"
 #include "port/linux/test_point.h"
 
 #include <dirent.h>
@@ -135,6 +136,17 @@ static bool write_temp(int dir_fd, const char *temp, pqi_cspan data)
     return close(fd) == 0;
 }
 
+/* False: protected memory was wiped while it may have been in use, so data may be sealed under zeros. It was
+ * computed before this look. */
+static bool keys_stand(void)
+{
+    if (pqi_pmem_end_torn()) {
+        errno = ECANCELED;
+        return false;
+    }
+    return true;
+}
+
 pqi_status pqi_file_write_atomic(const char *dir, const char *name, pqi_cspan data)
 {
     if (dir == NULL || !name_is_good(name) || (data.ptr == NULL && data.len != 0)) {
@@ -150,7 +162,7 @@ pqi_status pqi_file_write_atomic(const char *dir, const char *name, pqi_cspan da
         return PQI_ERR_STORAGE;
     }
     bool ok = point(PQI_POINT_FILE_TEMP) && write_temp(fd, temp, data) &&
-              point(PQI_POINT_FILE_RENAME) && renameat(fd, temp, fd, name) == 0;
+              point(PQI_POINT_FILE_RENAME) && keys_stand() && renameat(fd, temp, fd, name) == 0;
     if (ok) {
         ok = point(PQI_POINT_FILE_DIR) && fsync(fd) == 0;
     } else {

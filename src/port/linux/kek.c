@@ -20,7 +20,7 @@
 
 #define CREDENTIAL "pqi-kek"
 #define FILE_MIN   32u
-#define FILE_MAX   4096u
+#define FILE_MAX   PQI_KEK_SECRET_MAX
 #define PATH_ROOM  4096u
 
 /* RFC 7914: N = 2^15, r = 8, p = 1 takes 32 MiB and about a tenth of a second. What is read may be
@@ -31,7 +31,7 @@
 #define SCRYPT_P          1u
 #define SCRYPT_MEM        (UINT64_C(300) << 20)
 
-static unsigned sources_of(const pqi_host_kek_source *s)
+unsigned pqi_kek_sources(const pqi_host_kek_source *s)
 {
     return (s->key_file != NULL ? 1u : 0u) + (s->passphrase_file != NULL ? 1u : 0u) +
            (s->credential != NULL ? 1u : 0u) + (s->passphrase.ptr != NULL ? 1u : 0u);
@@ -46,7 +46,7 @@ static pqi_kek_kind kind_of(const pqi_host_kek_source *s)
 pqi_status pqi_kek_new_params(const pqi_host_kek_source *src, pqi_kek_params *out)
 {
     memset(out, 0, sizeof *out);
-    if (sources_of(src) != 1) {
+    if (pqi_kek_sources(src) != 1) {
         return PQI_ERR_ARG;
     }
     out->kind = (uint8_t)kind_of(src);
@@ -160,11 +160,41 @@ static size_t line_len(const uint8_t *p, size_t n)
     return len;
 }
 
+/* A file or credential; nothing for a typed passphrase. */
+static pqi_status read_source(const pqi_host_kek_source *src, uint8_t buf[FILE_MAX], size_t *n)
+{
+    pqi_status st = PQI_OK;
+    *n = 0;
+    if (src->key_file != NULL) {
+        st = read_secret(src->key_file, S_IRWXG | S_IRWXO, buf, n);
+    } else if (src->credential != NULL) {
+        st = read_credential(src->credential, buf, n);
+    } else if (src->passphrase_file != NULL) {
+        st = read_secret(src->passphrase_file, S_IRWXG | S_IRWXO, buf, n);
+        *n = line_len(buf, *n);
+    }
+    return st;
+}
+
+pqi_status pqi_kek_secret(const pqi_host_kek_source *src, uint8_t *out, size_t *len)
+{
+    *len = 0;
+    if (pqi_kek_sources(src) > 1 || src->passphrase.len > PQI_KEK_SECRET_MAX) {
+        return PQI_ERR_ARG;
+    }
+    if (src->passphrase.ptr != NULL) {
+        memcpy(out, src->passphrase.ptr, src->passphrase.len);
+        *len = src->passphrase.len;
+        return PQI_OK;
+    }
+    return read_source(src, out, len);
+}
+
 pqi_status pqi_kek_derive(
     const pqi_host_kek_source *src, const pqi_kek_params *params, uint8_t *kek)
 {
     memset(kek, 0, PQI_KEK_LEN);
-    if (sources_of(src) != 1) {
+    if (pqi_kek_sources(src) != 1) {
         return PQI_ERR_ARG;
     }
     if (params->kind != PQI_KEK_FILE && params->kind != PQI_KEK_PASSPHRASE) {
@@ -175,15 +205,7 @@ pqi_status pqi_kek_derive(
     }
     uint8_t buf[FILE_MAX];
     size_t n = 0;
-    pqi_status st = PQI_OK;
-    if (src->key_file != NULL) {
-        st = read_secret(src->key_file, S_IRWXG | S_IRWXO, buf, &n);
-    } else if (src->credential != NULL) {
-        st = read_credential(src->credential, buf, &n);
-    } else if (src->passphrase_file != NULL) {
-        st = read_secret(src->passphrase_file, S_IRWXG | S_IRWXO, buf, &n);
-        n = line_len(buf, n);
-    }
+    pqi_status st = read_source(src, buf, &n);
     const pqi_cspan bytes = src->passphrase.ptr != NULL ? src->passphrase : (pqi_cspan){buf, n};
     if (st == PQI_OK) {
         st = params->kind == PQI_KEK_PASSPHRASE ? scrypt(params, bytes, kek)

@@ -9,8 +9,9 @@
 #define PQI_KEK_SALT 16u
 
 typedef enum pqi_kek_kind {
-    PQI_KEK_FILE = 1,      /* HKDF-SHA-256 of the bytes of a file */
-    PQI_KEK_PASSPHRASE = 2 /* scrypt, RFC 7914 */
+    PQI_KEK_FILE = 1,       /* HKDF-SHA-256 of the bytes of a file */
+    PQI_KEK_PASSPHRASE = 2, /* scrypt, RFC 7914 */
+    PQI_KEK_ELEMENT = 3     /* random, wrapped by hardware: provider_files.c */
 } pqi_kek_kind;
 
 /* Stored in clear beside what the key encrypts, and authenticated with it. */
@@ -33,5 +34,14 @@ PQI_MUST_CHECK pqi_status pqi_kek_new_params(const pqi_host_kek_source *src, pqi
  * PQI_ERR_DECODE: parameters out of bounds; PQI_ERR_PROVIDER: OpenSSL. */
 PQI_MUST_CHECK pqi_status pqi_kek_derive(
     const pqi_host_kek_source *src, const pqi_kek_params *params, uint8_t *kek);
+
+/* How many sources are given. */
+unsigned pqi_kek_sources(const pqi_host_kek_source *src);
+
+/* The bytes of the source as they are, for an element; no source gives 0 bytes. A passphrase file gives
+ * its first line. PQI_ERR_ARG: more than one source, or more bytes; others as above.
+ * out  out  PQI_KEK_SECRET_MAX bytes, secret; the caller wipes it */
+#define PQI_KEK_SECRET_MAX 4096u
+PQI_MUST_CHECK pqi_status pqi_kek_secret(const pqi_host_kek_source *src, uint8_t *out, size_t *len);
 
 #endif

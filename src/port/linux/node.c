@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "port/linux/node_attest.h"
+
 #include <pqi/control.h>
+#include <pqi/host_attest.h>
 #include <pqi/host_node.h>
 
 #include <pqi/wipe.h>
@@ -8,11 +11,13 @@
 #include <string.h>
 #include <time.h>
 
-enum { REANNOUNCE_MS = 2000, PREKEYS_MS = 60000, LOOK_AGAIN_MS = 500 };
+enum { REANNOUNCE_MS = 2000, PREKEYS_MS = 60000, LOOK_AGAIN_MS = 500, TEND_MS = 1000 };
 
 struct pqi_host_node {
     pqi_endpoint *endpoint;
+    pqi_host_device *device;
     pqi_host_mqtt *mqtt;
+    pqi_nattest *attest;
     int sessions;
     uint64_t pump_ms; /* the endpoint wants to be asked again then */
     int missed; /* an announcement was refused, or could not be judged, for what was not known yet */
@@ -82,20 +87,54 @@ static pqi_status subscribe_peers(pqi_host_node *n, const pqi_host_node_cfg *cfg
     return PQI_OK;
 }
 
-/* Packets of sessions for us. */
+/* Packets of sessions for us, and what attests: that goes without sessions too. */
 static pqi_status subscribe_sessions(pqi_host_node *n, const char *id)
 {
     static const struct {
         const char *head, *tail;
     } filters[] = {{PQI_TOPIC_INIT, ""}, {PQI_TOPIC_RESP, ""}, {PQI_TOPIC_SESSION, "/+"},
         {PQI_TOPIC_WITNESS, "/+"}};
-    pqi_status st = PQI_OK;
+    char attest[PQI_TOPIC_MAX];
+    (void)snprintf(attest, sizeof attest, PQI_TOPIC_ATTEST "%s/+", id);
+    pqi_status st = pqi_host_mqtt_subscribe(n->mqtt, attest, 1);
     for (size_t i = 0; n->sessions && st == PQI_OK && i < sizeof filters / sizeof filters[0]; i++) {
         char filter[PQI_TOPIC_MAX];
         (void)snprintf(filter, sizeof filter, "%s%s%s", filters[i].head, id, filters[i].tail);
         st = pqi_host_mqtt_subscribe(n->mqtt, filter, 1);
     }
     return st;
+}
+
+static pqi_status say(void *arg, const pqi_now *now, pqi_cspan peer, pqi_cspan payload)
+{
+    pqi_host_node *n = arg;
+    char topic[PQI_TOPIC_MAX];
+    size_t len = 0;
+    pqi_status st = pqi_endpoint_send_attest(
+        n->endpoint, now, peer, payload, topic, (pqi_span){n->packet, n->packet_len}, &len);
+    if (st == PQI_OK) {
+        st = pqi_host_mqtt_publish(n->mqtt, topic, (pqi_cspan){n->packet, len}, 1, 0);
+    }
+    return st;
+}
+
+static pqi_status answer(
+    void *arg, pqi_cspan challenge, pqi_cspan log, pqi_span out, size_t *out_len)
+{
+    const pqi_host_node *n = arg;
+    return pqi_host_device_answer(n->device, challenge, log, out, out_len);
+}
+
+static pqi_status open_attest(pqi_host_node *n, const pqi_host_node_cfg *cfg)
+{
+    const pqi_now now = pqi_host_now();
+    const pqi_nattest_env env = {.endpoint = n->endpoint,
+        .algs = pqi_host_device_algs(cfg->device),
+        .manifest = &n->endpoint->ctl.manifest,
+        .say = say,
+        .answer = answer,
+        .arg = n};
+    return pqi_nattest_open(&n->attest, &env, cfg->attest, &now);
 }
 
 pqi_status pqi_host_node_open(pqi_host_node **out, const pqi_host_node_cfg *cfg)
@@ -112,6 +151,7 @@ pqi_status pqi_host_node_open(pqi_host_node **out, const pqi_host_node_cfg *cfg)
         mqtt.client_id = pqi_host_device_id(cfg->device);
     }
     n->endpoint = pqi_host_device_endpoint(cfg->device);
+    n->device = cfg->device;
     n->plain_len = n->packet_len = PQI_V1_PACKET_MAX;
     n->sessions = n->endpoint->sessions != NULL;
     n->plain = malloc(n->plain_len);
@@ -130,6 +170,9 @@ pqi_status pqi_host_node_open(pqi_host_node **out, const pqi_host_node_cfg *cfg)
     }
     if (st == PQI_OK) {
         st = subscribe_sessions(n, pqi_host_device_id(cfg->device));
+    }
+    if (st == PQI_OK) {
+        st = open_attest(n, cfg);
     }
     if (st != PQI_OK) {
         pqi_host_node_close(n);
@@ -157,6 +200,7 @@ static pqi_status pump(pqi_host_node *n, const pqi_now *now)
         return PQI_OK;
     }
     pqi_outpacket o;
+    pqi_nattest_tend(n->attest, now);
     do {
         pqi_status st =
             pqi_endpoint_poll(n->endpoint, now, (pqi_span){n->packet, n->packet_len}, &o);
@@ -168,6 +212,9 @@ static pqi_status pump(pqi_host_node *n, const pqi_now *now)
         }
     } while (o.len != 0);
     n->pump_ms = o.wait_ms == UINT32_MAX ? UINT64_MAX : now->mono_ms + o.wait_ms;
+    if (pqi_nattest_verifier(n->attest) != NULL && n->pump_ms > now->mono_ms + TEND_MS) {
+        n->pump_ms = now->mono_ms + TEND_MS;
+    }
     return PQI_OK;
 }
 
@@ -346,6 +393,23 @@ static pqi_status next_event(pqi_host_node *n, int timeout_ms, pqi_mqtt_event *i
     }
 }
 
+/* A peer's challenge or evidence: never the application's. */
+static void attest(pqi_host_node *n, const pqi_now *now, pqi_node_event *ev)
+{
+    pqi_nattest_news news;
+    pqi_nattest_take(n->attest, now, ev->ev.peer, ev->ev.plain, &news);
+    ev->ev.plain = (pqi_cspan){NULL, 0};
+    if (news.drop != PQI_DROP_NONE) {
+        ev->kind = PQI_NODE_DROP;
+        ev->ev.kind = PQI_EV_DROP;
+        ev->ev.drop = news.drop;
+    } else if (news.told) {
+        ev->kind = PQI_NODE_ATTEST;
+        ev->attest = news.state;
+        ev->attest_reason = news.reason;
+    }
+}
+
 static pqi_status receive(pqi_host_node *n, const pqi_mqtt_event *in, pqi_node_event *ev)
 {
     const pqi_inbound inbound = {in->topic, in->payload, in->retained};
@@ -376,6 +440,9 @@ static pqi_status receive(pqi_host_node *n, const pqi_mqtt_event *in, pqi_node_e
         break;
     case PQI_EV_CONTROL:
         ev->kind = PQI_NODE_CONTROL;
+        break;
+    case PQI_EV_ATTEST:
+        attest(n, &now, ev);
         break;
     case PQI_EV_NONE:
     case PQI_EV_INT32_:
@@ -430,6 +497,16 @@ pqi_endpoint *pqi_host_node_endpoint(pqi_host_node *n)
     return n ? n->endpoint : NULL;
 }
 
+pqi_status pqi_host_node_attest_policy(pqi_host_node *n, pqi_cspan encoded)
+{
+    return n != NULL ? pqi_nattest_policy(n->attest, encoded) : PQI_ERR_ARG;
+}
+
+const pqi_verifier *pqi_host_node_verifier(const pqi_host_node *n)
+{
+    return n != NULL ? pqi_nattest_verifier(n->attest) : NULL;
+}
+
 pqi_host_mqtt *pqi_host_node_mqtt(pqi_host_node *n)
 {
     return n ? n->mqtt : NULL;
@@ -443,6 +520,7 @@ void pqi_host_node_close(pqi_host_node *n)
     if (n->prekeys_ms != 0) {
         (void)tend_prekeys(n); /* so that their age is exact */
     }
+    pqi_nattest_close(n->attest);
     pqi_host_mqtt_close(n->mqtt);
     if (n->plain) {
         pqi_wipe(n->plain, n->plain_len);

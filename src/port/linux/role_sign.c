@@ -32,6 +32,14 @@ static pqi_status build_policy(
         pqi_host_role_algs(r), pqi_host_role_provider(r), object, &key, 1, out, len);
 }
 
+static pqi_status build_attest(
+    const pqi_host_role *r, const void *object, pqi_span out, size_t *len)
+{
+    const pqi_key key = pqi_host_role_key(r);
+    return pqi_attest_policy_build(
+        pqi_host_role_algs(r), pqi_host_role_provider(r), object, &key, 1, out, len);
+}
+
 static pqi_status build_revocations(
     const pqi_host_role *r, const void *object, pqi_span out, size_t *len)
 {
@@ -124,6 +132,13 @@ pqi_status pqi_host_roles_sign_policy(pqi_host_role *const *roles, size_t n,
 {
     pqi_status st = check_args(roles, n, fields, out, out_len);
     return st == PQI_OK ? sign_all(roles, n, build_policy, fields, before, out, out_len) : st;
+}
+
+pqi_status pqi_host_roles_sign_attest(pqi_host_role *const *roles, size_t n,
+    const pqi_attest_policy *fields, pqi_cspan before, pqi_span out, size_t *out_len)
+{
+    pqi_status st = check_args(roles, n, fields, out, out_len);
+    return st == PQI_OK ? sign_all(roles, n, build_attest, fields, before, out, out_len) : st;
 }
 
 pqi_status pqi_host_roles_sign_revocations(pqi_host_role *const *roles, size_t n,

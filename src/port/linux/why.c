@@ -127,6 +127,7 @@ pqi_status pqi_keys_open(pqi_provider **out, const pqi_algs *algs, const char *d
     pqi_host_provider_cfg cfg;
     memset(&cfg, 0, sizeof cfg);
     *out = NULL;
+    pqi_why_clear();
     pqi_status st = need_file(kek->key_file);
     if (st == PQI_OK) {
         st = need_file(kek->passphrase_file);
@@ -147,7 +148,10 @@ pqi_status pqi_keys_why(pqi_status st, const char *what, const char *dir)
         return st;
     }
     if (st == PQI_ERR_AUTH) {
-        return pqi_why(st, "this key or passphrase does not open %s in %s", what, dir);
+        return pqi_why_else(st, "this key or passphrase does not open %s in %s", what, dir);
+    }
+    if (st == PQI_ERR_LOCKED) {
+        return pqi_why_else(st, "%s in %s: %s", what, dir, pqi_status_text(st));
     }
     if (st == PQI_ERR_MISSING) {
         return pqi_why_else(st, "there are no keys in %s (%s)", dir, what);
@@ -156,12 +160,6 @@ pqi_status pqi_keys_why(pqi_status st, const char *what, const char *dir)
         return pqi_why_else(st, "%s in %s are in use by another process", what, dir);
     }
     return pqi_why_else(st, "cannot open %s in %s: %s", what, dir, pqi_status_text(st));
-}
-
-const pqi_algs *pqi_host_algs(pqi_algs *mem)
-{
-    pqi_algs_all(mem, &pqi_classic_openssl);
-    return mem;
 }
 
 static size_t larger(size_t a, size_t b)

@@ -33,8 +33,6 @@ PQI_MUST_CHECK pqi_status pqi_keys_open(pqi_provider **out, const pqi_algs *algs
 /* The statuses of a provider in words, `what` being "the device's keys" or so. */
 pqi_status pqi_keys_why(pqi_status st, const char *what, const char *dir);
 
-/* All algorithms over OpenSSL. */
-const pqi_algs *pqi_host_algs(pqi_algs *mem);
 /* Scratch that is enough for every algorithm in `a`, bytes. */
 size_t pqi_host_tmp_len(const pqi_algs *a);
 

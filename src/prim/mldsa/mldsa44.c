@@ -7,5 +7,5 @@
 
 _Static_assert(PK_LEN == 1312 && SK_LEN == 2560 && SIG_LEN == 2420, "FIPS 204 Table 2");
 
-PQI_MLDSA_DESCRIPTOR(pqi_sig_ml_dsa_44, "ML-DSA-44", PQI_SIG_ID_ML_DSA_44, 2, sizeof(keygen_tmp),
-    sizeof(sign_tmp), sizeof(verify_tmp));
+PQI_MLDSA_DESCRIPTOR(pqi_sig_ml_dsa_44, "ML-DSA-44", PQI_SIG_ID_ML_DSA_44, 2,
+    PQI_ML_DSA_44_KEYGEN_TMP, PQI_ML_DSA_44_SIGN_TMP, PQI_ML_DSA_44_VERIFY_TMP);

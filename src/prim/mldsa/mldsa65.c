@@ -7,5 +7,5 @@
 
 _Static_assert(PK_LEN == 1952 && SK_LEN == 4032 && SIG_LEN == 3309, "FIPS 204 Table 2");
 
-PQI_MLDSA_DESCRIPTOR(pqi_sig_ml_dsa_65, "ML-DSA-65", PQI_SIG_ID_ML_DSA_65, 3, sizeof(keygen_tmp),
-    sizeof(sign_tmp), sizeof(verify_tmp));
+PQI_MLDSA_DESCRIPTOR(pqi_sig_ml_dsa_65, "ML-DSA-65", PQI_SIG_ID_ML_DSA_65, 3,
+    PQI_ML_DSA_65_KEYGEN_TMP, PQI_ML_DSA_65_SIGN_TMP, PQI_ML_DSA_65_VERIFY_TMP);

@@ -327,8 +327,9 @@ void pqi_endpoint_announce_topic(const pqi_endpoint *e, char out[PQI_TOPIC_MAX])
     out[n + id] = 0;
 }
 
-/* The signature over topic and body, and its length, behind the body. */
-static pqi_status sign_body(pqi_endpoint *e, const pqi_sig *sig, size_t body, pqi_span out)
+/* The signature over topic and body, and its length, behind the body; *len: of it all. */
+static pqi_status sign_body(
+    pqi_endpoint *e, const pqi_sig *sig, size_t body, pqi_span out, size_t *len)
 {
     char topic[PQI_TOPIC_MAX];
     pqi_endpoint_announce_topic(e, topic);
@@ -339,9 +340,10 @@ static pqi_status sign_body(pqi_endpoint *e, const pqi_sig *sig, size_t body, pq
     const pqi_pk_at at = {e->cfg.algs->classic, e->cfg.provider, &e->pk, {NULL, 0}};
     const pqi_pk_to_sign what = {e->cfg.keys.sig, pqi_ann_domain, s.parts, PQI_ANN_PARTS};
     pqi_status st = pqi_pk_key_sign(&at, &what, (pqi_span){out.ptr + body + 2u, sig->sig_len}, &n);
-    if (st != PQI_OK || n != sig->sig_len) {
+    if (st != PQI_OK || n == 0 || n > sig->sig_len) {
         return st != PQI_OK ? st : PQI_ERR_PROVIDER;
     }
+    *len = body + 2u + n;
     wr w = wr_of((pqi_span){out.ptr + body, 2});
     wr_u16(&w, (uint16_t)n);
     return wr_done(&w, &n);
@@ -377,7 +379,7 @@ pqi_status pqi_endpoint_announce(pqi_endpoint *e, pqi_span out, size_t *out_len)
         memset(out.ptr + body, 0, 2);
         return PQI_OK;
     }
-    st = sign_body(e, sig, body, out);
+    st = sign_body(e, sig, body, out, out_len);
     if (st != PQI_OK) {
         pqi_wipe(out.ptr, *out_len);
         *out_len = 0;

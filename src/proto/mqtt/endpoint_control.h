@@ -21,6 +21,8 @@ typedef struct pqi_ep_deed {
     bool no_witness; /* as if the peer was no witness */
 } pqi_ep_deed;
 
+/* The topic that the policy's list is asked about: none of attestation, which is everybody's. */
+pqi_cspan pqi_ep_acl_topic(pqi_cspan topic);
 /* Asks the gate. Counts nothing. */
 pqi_reason pqi_ep_gate(const pqi_endpoint *e, const pqi_now *now, const pqi_ep_deed *d);
 /* Is that a refusal? Then it is counted. */

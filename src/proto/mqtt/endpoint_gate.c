@@ -3,9 +3,36 @@
 #include "proto/mqtt/endpoint_control.h"
 
 #include "base/mem.h"
+#include "ct/ct.h"
+
+/* Number of the attestation policy in force; none under another root manifest than it was told under, where
+ * policies are numbered anew. */
+static uint32_t in_force(const pqi_endpoint *e)
+{
+    return e->attest_root == e->ctl.manifest.root_version ? e->attest_seq : 0;
+}
+
+/* Does the policy's demand for attestation hold the peer back? Without the certificate's word that it can be
+ * attested always; else with messages, unless there is a verdict that is good for the key it uses and the
+ * policy in force. A session may be made before: that is where it is asked. */
+static bool unattested(const pqi_endpoint *e, const pqi_now *now, const pqi_ep_deed *d)
+{
+    const pqi_peer *p = d->peer;
+    if ((p->assurance & PQI_ASSURE_ATTESTED_BOOT) == 0) {
+        return true;
+    }
+    if (d->op != PQI_OP_SEND && d->op != PQI_OP_RECEIVE) {
+        return false;
+    }
+    const bool good = p->attest_seq != 0 && p->attest_seq == in_force(e) &&
+                      now->mono_ms < p->attest_until_ms &&
+                      pqi_ct_eq(p->attest_key, p->key_id, PQI_KEY_ID_LEN) != 0;
+    return !good;
+}
 
 /* The fleet's demands on a peer for a class, and what it shows. */
-static unsigned peer_flags(const pqi_endpoint *e, const pqi_ep_deed *d, pqi_class cls)
+static unsigned peer_flags(
+    const pqi_endpoint *e, const pqi_now *now, const pqi_ep_deed *d, pqi_class cls)
 {
     const pqi_policy_rules *r = &e->ctl.policy.rules;
     const pqi_peer *p = d->peer;
@@ -19,10 +46,15 @@ static unsigned peer_flags(const pqi_endpoint *e, const pqi_ep_deed *d, pqi_clas
     if ((uint32_t)cls <= PQI_CLASS_S && (r->assurance[cls] & ~p->assurance) != 0) {
         f |= PQI_GATE_ASSURANCE;
     }
-    if ((r->flags & PQI_POLICY_ATTEST) != 0 && (p->assurance & PQI_ASSURE_ATTESTED_BOOT) == 0) {
+    if ((r->flags & PQI_POLICY_ATTEST) != 0 && unattested(e, now, d)) {
         f |= PQI_GATE_ATTEST;
     }
     return f;
+}
+
+pqi_cspan pqi_ep_acl_topic(pqi_cspan topic)
+{
+    return pqi_ep_attest_topic(topic) ? (pqi_cspan){NULL, 0} : topic;
 }
 
 /* The policy's list and its fail-safe topics. Who publishes: the peer on receiving, we on sending. */
@@ -72,7 +104,7 @@ pqi_reason pqi_ep_gate(const pqi_endpoint *e, const pqi_now *now, const pqi_ep_d
     const bool witness = d->peer != NULL && (d->peer->roles & PQI_CERT_ROLE_WITNESS) != 0;
     const pqi_gate_in in = {
         .fresh = pqi_ctl_fresh(&e->ctl, now, d->topic),
-        .flags = pqi_ctl_flags(&e->ctl, now) | peer_flags(e, d, cls) | topic_flags(e, d, cls) |
+        .flags = pqi_ctl_flags(&e->ctl, now) | peer_flags(e, now, d, cls) | topic_flags(e, d, cls) |
                  heal_flags(d->level),
         .op = d->op,
         .cls = cls,
@@ -131,4 +163,43 @@ pqi_drop pqi_ep_gate_classes(
 pqi_reason pqi_endpoint_reason(const pqi_endpoint *e)
 {
     return e != NULL ? e->reason : PQI_REASON_OK;
+}
+
+/* ---- attestation --------------------------------------------------------------------------------- */
+
+pqi_status pqi_endpoint_attest_policy(pqi_endpoint *e, uint32_t seq)
+{
+    if (e == NULL) {
+        return PQI_ERR_ARG;
+    }
+    for (size_t i = 0; i < e->cfg.n_peers && seq != in_force(e); i++) {
+        e->cfg.peers[i].attest_seq = 0;
+    }
+    e->attest_seq = seq;
+    e->attest_root = e->ctl.manifest.root_version;
+    return PQI_OK;
+}
+
+pqi_status pqi_endpoint_set_attested(pqi_endpoint *e, pqi_cspan peer,
+    const uint8_t key_id[PQI_KEY_ID_LEN], uint32_t seq, uint64_t until_ms)
+{
+    if (e == NULL || key_id == NULL) {
+        return PQI_ERR_ARG;
+    }
+    const size_t at = pqi_ep_by_id(e, peer);
+    if (at == PQI_EP_NO_PEER) {
+        return PQI_ERR_MISSING;
+    }
+    pqi_peer *p = &e->cfg.peers[at];
+    if (until_ms == 0) {
+        p->attest_seq = 0;
+        return PQI_OK;
+    }
+    if (seq == 0 || seq != in_force(e) || pqi_ct_eq(key_id, p->key_id, PQI_KEY_ID_LEN) == 0) {
+        return PQI_ERR_STATE;
+    }
+    memcpy(p->attest_key, key_id, PQI_KEY_ID_LEN);
+    p->attest_seq = seq;
+    p->attest_until_ms = until_ms;
+    return PQI_OK;
 }

@@ -39,9 +39,10 @@ void pqi_ep_forget_cert(pqi_peer *p);
 /* A peer that was learned under a weaker policy does not pass a stronger one. */
 bool pqi_ep_policy_ok(const pqi_endpoint *e, const pqi_peer *p);
 PQI_MUST_CHECK pqi_status pqi_ep_window_ok(const pqi_peer *p, const pqi_now *now);
-/* *classes: bit 1 << class for each class the peer may publish there.
- * PQI_OK; PQI_ERR_POLICY: none; PQI_ERR_ARG: not a topic name. */
-PQI_MUST_CHECK pqi_status pqi_ep_may_publish(const pqi_peer *p, pqi_cspan topic, uint8_t *classes);
+/* *classes: bit 1 << class for each class the peer may publish there; on its topic of attestation to `own` it is
+ * class L, whatever its scopes are. PQI_OK; PQI_ERR_POLICY: none; PQI_ERR_ARG: not a topic name. */
+PQI_MUST_CHECK pqi_status pqi_ep_may_publish(
+    const pqi_peer *p, pqi_cspan own, pqi_cspan topic, uint8_t *classes);
 bool pqi_ep_has_prefix(pqi_cspan topic, pqi_cspan prefix);
 
 /* ---- endpoint_persist.c ------------------------------------------------------------------------ */
@@ -91,6 +92,10 @@ PQI_MUST_CHECK pqi_status pqi_ep_prekey_learn(
 
 /* Is the topic PQI_TOPIC_MAILBOX, that id, / and a slot name? */
 bool pqi_ep_is_mailbox(pqi_cspan topic, pqi_cspan id);
+/* Below PQI_TOPIC_ATTEST? */
+bool pqi_ep_attest_topic(pqi_cspan topic);
+/* Is it PQI_TOPIC_ATTEST<to>/<from>? */
+bool pqi_ep_is_attest(pqi_cspan topic, pqi_cspan to, pqi_cspan from);
 
 /* ---- scratch ----------------------------------------------------------------------------------- */
 

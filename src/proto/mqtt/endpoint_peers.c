@@ -223,8 +223,14 @@ pqi_status pqi_ep_window_ok(const pqi_peer *p, const pqi_now *now)
     return pqi_cert_window(&c, now);
 }
 
-pqi_status pqi_ep_may_publish(const pqi_peer *p, pqi_cspan topic, uint8_t *classes)
+pqi_status pqi_ep_may_publish(const pqi_peer *p, pqi_cspan own, pqi_cspan topic, uint8_t *classes)
 {
+    if (pqi_ep_attest_topic(topic)) {
+        const bool ours =
+            pqi_ep_is_attest(topic, own, (pqi_cspan){(const uint8_t *)p->id, p->id_len});
+        *classes = ours ? 1u << PQI_CLASS_L : 0u;
+        return ours ? PQI_OK : PQI_ERR_ARG;
+    }
     pqi_scope s[PQI_SCOPES_MAX];
     uint32_t n = p->n_scopes < PQI_SCOPES_MAX ? p->n_scopes : PQI_SCOPES_MAX;
     for (uint32_t i = 0; i < n; i++) {
@@ -242,6 +248,21 @@ bool pqi_ep_is_mailbox(pqi_cspan topic, pqi_cspan id)
     return pqi_ep_has_prefix(topic, prefix) && topic.len > head + 1u &&
            pqi_ct_eq(topic.ptr + prefix.len, id.ptr, id.len) && topic.ptr[head] == '/' &&
            pqi_id_check((pqi_cspan){topic.ptr + head + 1u, topic.len - head - 1u}) == PQI_OK;
+}
+
+static const pqi_cspan attest = {PQI_LIT(PQI_TOPIC_ATTEST)};
+
+bool pqi_ep_attest_topic(pqi_cspan topic)
+{
+    return pqi_ep_has_prefix(topic, attest);
+}
+
+bool pqi_ep_is_attest(pqi_cspan topic, pqi_cspan to, pqi_cspan from)
+{
+    const size_t head = attest.len + to.len;
+    return pqi_ep_attest_topic(topic) && topic.len == head + 1u + from.len &&
+           pqi_ct_eq(topic.ptr + attest.len, to.ptr, to.len) && topic.ptr[head] == '/' &&
+           pqi_ct_eq(topic.ptr + head + 1u, from.ptr, from.len);
 }
 
 bool pqi_ep_has_prefix(pqi_cspan topic, pqi_cspan prefix)

@@ -80,7 +80,7 @@ static pqi_drop admit(const pqi_endpoint *e, const pqi_peer *p, const pqi_v1_pac
     if (!pqi_ep_policy_ok(e, p)) {
         return PQI_DROP_POLICY;
     }
-    pqi_status st = pqi_ep_may_publish(p, topic, classes);
+    pqi_status st = pqi_ep_may_publish(p, e->cert.device_id, topic, classes);
     if (st != PQI_OK) {
         return st == PQI_ERR_POLICY ? PQI_DROP_SCOPE : PQI_DROP_TOPIC;
     }
@@ -194,7 +194,8 @@ static pqi_drop unwrap(pqi_endpoint *e, const pqi_peer *p, const arrival *v, con
     if (!pqi_expiry_delivers(state, inner.cls)) {
         return state == PQI_EXPIRY_PAST ? PQI_DROP_LATE : PQI_DROP_TIME;
     }
-    const pqi_ep_deed deed = {.peer = p, .topic = v->ends.topic, .op = PQI_OP_RECEIVE};
+    const pqi_ep_deed deed = {
+        .peer = p, .topic = pqi_ep_acl_topic(v->ends.topic), .op = PQI_OP_RECEIVE};
     const pqi_drop d = pqi_ep_gate_classes(e, now, &deed, &classes, ev);
     if (d != PQI_DROP_NONE) {
         return d;
@@ -255,7 +256,7 @@ void pqi_ep_on_packet(
         pqi_ep_drop(ev, d);
         return;
     }
-    ev->kind = PQI_EV_MESSAGE;
+    ev->kind = pqi_ep_attest_topic(in->topic) ? PQI_EV_ATTEST : PQI_EV_MESSAGE;
     ev->seq = k->seq;
     ev->prekey = v.prekey != NULL;
 }

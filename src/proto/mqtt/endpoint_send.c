@@ -3,6 +3,7 @@
 #include "proto/mqtt/endpoint_control.h"
 
 #include "base/mem.h"
+#include "base/wr.h"
 #include "session/expiry.h"
 
 /* docs/spec/registry.md: the offer of both certificates under our policy. */
@@ -16,8 +17,11 @@ static const pqi_suite *choose_suite(const pqi_endpoint *e, const pqi_peer *p)
 static pqi_status ask_gate(
     pqi_endpoint *e, const pqi_peer *p, const pqi_now *now, const pqi_outbound *msg, uint8_t level)
 {
-    const pqi_ep_deed d = {
-        .peer = p, .topic = msg->topic, .op = PQI_OP_SEND, .cls = msg->cls, .level = level};
+    const pqi_ep_deed d = {.peer = p,
+        .topic = pqi_ep_acl_topic(msg->topic),
+        .op = PQI_OP_SEND,
+        .cls = msg->cls,
+        .level = level};
     const pqi_reason r = pqi_ep_gate(e, now, &d);
     if (!pqi_ep_refused(e, r)) {
         return PQI_OK;
@@ -39,10 +43,11 @@ pqi_status pqi_ep_may_send(
 
 /* Everything that may forbid this message, before a number is spent on it. */
 static pqi_status allowed(
-    pqi_endpoint *e, const pqi_peer *p, const pqi_now *now, const pqi_outbound *msg)
+    pqi_endpoint *e, const pqi_peer *p, const pqi_now *now, const pqi_outbound *msg, bool own)
 {
     static const pqi_cspan reserved = {PQI_LIT("pq/4/")};
-    if (pqi_ep_has_prefix(msg->topic, reserved) && !pqi_ep_is_mailbox(msg->topic, msg->peer)) {
+    if (!own && pqi_ep_has_prefix(msg->topic, reserved) &&
+        !pqi_ep_is_mailbox(msg->topic, msg->peer)) {
         return PQI_ERR_POLICY;
     }
     if (!p->ready && !p->revoked && !pqi_ep_self_revoked(e)) {
@@ -55,7 +60,7 @@ static pqi_status allowed(
     if (st == PQI_OK) {
         st = pqi_cert_window(&e->cert, now);
     }
-    if (st == PQI_OK) {
+    if (st == PQI_OK && !own) {
         st = pqi_scope_check(e->cert.scopes, e->cert.n_scopes, msg->topic, PQI_RIGHT_PUB, msg->cls);
     }
     return st == PQI_OK ? ask_gate(e, p, now, msg, 0) : st;
@@ -173,14 +178,10 @@ static bool is_message(const pqi_outbound *msg)
            (!expires || pqi_expiry_write(&msg->not_after, frame) == PQI_OK);
 }
 
-pqi_status pqi_endpoint_send(
-    pqi_endpoint *e, const pqi_now *now, const pqi_outbound *msg, pqi_span out, size_t *out_len)
+/* own: it is the endpoint's, no application's. */
+static pqi_status send_it(pqi_endpoint *e, const pqi_now *now, const pqi_outbound *msg, bool own,
+    pqi_span out, size_t *out_len)
 {
-    if (e == NULL || now == NULL || msg == NULL || out_len == NULL || msg->peer.ptr == NULL ||
-        msg->topic.ptr == NULL || msg->topic.len == 0 || msg->topic.len > PQI_TOPIC_MAX ||
-        (msg->payload.ptr == NULL && msg->payload.len != 0) || !is_message(msg)) {
-        return PQI_ERR_ARG;
-    }
     *out_len = 0;
     if (!e->open) {
         return PQI_ERR_STATE;
@@ -193,11 +194,54 @@ pqi_status pqi_endpoint_send(
         return PQI_ERR_MISSING;
     }
     pqi_peer *p = &e->cfg.peers[at];
-    pqi_status st = allowed(e, p, &then, msg);
+    pqi_status st = allowed(e, p, &then, msg, own);
     if (st != PQI_OK) {
         return st;
     }
     st = send_by_policy(e, at, &then, msg, out, out_len);
     e->sent += st == PQI_OK ? 1u : 0u;
     return st;
+}
+
+pqi_status pqi_endpoint_send(
+    pqi_endpoint *e, const pqi_now *now, const pqi_outbound *msg, pqi_span out, size_t *out_len)
+{
+    if (e == NULL || now == NULL || msg == NULL || out_len == NULL || msg->peer.ptr == NULL ||
+        msg->topic.ptr == NULL || msg->topic.len == 0 || msg->topic.len > PQI_TOPIC_MAX ||
+        (msg->payload.ptr == NULL && msg->payload.len != 0) || !is_message(msg)) {
+        return PQI_ERR_ARG;
+    }
+    return send_it(e, now, msg, false, out, out_len);
+}
+
+pqi_status pqi_endpoint_send_attest(pqi_endpoint *e, const pqi_now *now, pqi_cspan peer,
+    pqi_cspan payload, char topic[PQI_TOPIC_MAX], pqi_span out, size_t *out_len)
+{
+    static const pqi_cspan head = {PQI_LIT(PQI_TOPIC_ATTEST)}, slash = {PQI_LIT("/")};
+    size_t len = 0;
+    if (e == NULL || now == NULL || topic == NULL || out_len == NULL || payload.ptr == NULL ||
+        payload.len == 0 || pqi_id_check(peer) != PQI_OK) {
+        return PQI_ERR_ARG;
+    }
+    *out_len = 0;
+    topic[0] = 0;
+    if (!e->open) {
+        return PQI_ERR_STATE;
+    }
+    wr w = wr_of((pqi_span){(uint8_t *)topic, PQI_TOPIC_MAX - 1u});
+    wr_bytes(&w, head);
+    wr_bytes(&w, peer);
+    wr_bytes(&w, slash);
+    wr_bytes(&w, e->cert.device_id);
+    const pqi_status st = wr_done(&w, &len);
+    const pqi_outbound msg = {.peer = peer,
+        .topic = {(const uint8_t *)topic, len},
+        .payload = payload,
+        .cls = PQI_CLASS_L};
+    if (st != PQI_OK || !is_message(&msg)) {
+        topic[0] = 0;
+        return PQI_ERR_ARG;
+    }
+    topic[len] = 0;
+    return send_it(e, now, &msg, true, out, out_len);
 }

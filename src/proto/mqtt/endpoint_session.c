@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "ct/ct.h"
+#include "suite/packed.h"
 
 #include <pqi/wipe.h>
 
@@ -70,7 +71,8 @@ static needs needs_of(const pqi_algs *a, const pqi_chain_profile *p)
             need_form(&both, &n);
             need_form(&one, &n);
         }
-        n.object = max_of(n.object, PQI_ROUND_BUF(s->kem->pk_len, s->kem->ct_len));
+        n.object =
+            max_of(n.object, PQI_ROUND_BUF(pqi_suite_eph(s)->pk_len, pqi_suite_eph(s)->ct_len));
         n.tmp = max_of(n.tmp, pqi_ratchet_tmp_len(p, s));
     }
     n.packet = align8(n.packet);

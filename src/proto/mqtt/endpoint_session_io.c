@@ -57,7 +57,8 @@ static size_t by_scope(const pqi_endpoint *e, pqi_cspan topic)
     for (size_t i = 0; i < e->cfg.n_peers; i++) {
         uint8_t classes = 0;
         const pqi_peer *p = &e->cfg.peers[i];
-        if (p->used && p->ready && pqi_ep_may_publish(p, topic, &classes) == PQI_OK) {
+        if (p->used && p->ready &&
+            pqi_ep_may_publish(p, e->cert.device_id, topic, &classes) == PQI_OK) {
             if (found != PQI_EP_NO_PEER) {
                 return PQI_EP_NO_PEER;
             }
@@ -73,7 +74,9 @@ static void unknown_index(pqi_endpoint *e, const pqi_now *now, const pqi_inbound
 {
     pqi_ep_sessions *s = e->sessions;
     pqi_ep_link p;
-    /* A topic of sessions names its sender; any other one is searched for, and only that is dear. */
+    /* A topic of sessions or of attestation names its sender; any other one is searched for, and only that is
+     * dear. */
+    control = control || pqi_ep_attest_topic(in->topic);
     if (!control && !pqi_bucket_take(&s->lookup, &lookups, now->mono_ms)) {
         return;
     }
@@ -158,7 +161,7 @@ static pqi_drop classes_of(
     pqi_endpoint *e, const session_in *x, const pqi_pair_event *pe, uint8_t *classes, pqi_event *ev)
 {
     const pqi_ep_deed d = {.peer = &e->cfg.peers[x->at],
-        .topic = x->in->topic,
+        .topic = pqi_ep_acl_topic(x->in->topic),
         .op = PQI_OP_RECEIVE,
         .level = pe->level};
     pqi_drop why = in_time(e, pe, x->now, classes, ev);
@@ -212,7 +215,7 @@ static void tell(pqi_endpoint *e, const pqi_ep_link *p, const pqi_pair_event *pe
         pqi_ep_drop(ev, d);
         return;
     }
-    ev->kind = PQI_EV_MESSAGE;
+    ev->kind = pqi_ep_attest_topic(x->in->topic) ? PQI_EV_ATTEST : PQI_EV_MESSAGE;
     ev->session = 1;
     ev->classes = classes;
     ev->plain = pe->payload;
@@ -278,7 +281,7 @@ static pqi_drop admit(pqi_endpoint *e, session_in *x, pqi_ep_link *p, pqi_event 
     }
     x->witness = pqi_ep_is_witness_topic(e, x->in->topic, peer);
     if (!x->control && !x->witness &&
-        pqi_ep_may_publish(peer, x->in->topic, &x->classes) != PQI_OK) {
+        pqi_ep_may_publish(peer, e->cert.device_id, x->in->topic, &x->classes) != PQI_OK) {
         return PQI_DROP_SCOPE; /* of the peer that the index is of, before any key is used */
     }
     return PQI_DROP_NONE;
