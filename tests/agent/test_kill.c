@@ -222,7 +222,8 @@ static bool in_memory(const uint8_t *needle, size_t len)
     while (fgets(line, sizeof line, maps) != NULL) {
         unsigned long from = 0, to = 0;
         char mode[5] = "";
-        if (sscanf(line, "%lx-%lx %4s", &from, &to, mode) != 3 || mode[0] != 'r') {
+        if (sscanf(line, "%lx-%lx %4s", &from, &to, mode) != 3 || mode[0] != 'r' ||
+            to - from > 1ul << 32) { /* the shadow of a sanitizer */
             continue;
         }
         for (unsigned long at = from; at < to; at += sizeof buf - 64) {

@@ -300,18 +300,20 @@ static void parts(void **state)
     size_t len = 0;
     pqi_attest_part p;
     pqi_attest_gather g = {.mem = {long_one, 100}};
+    const uint8_t nonce[PQI_ATTEST_NONCE] = {7};
     const pqi_span out = {b, sizeof b};
     assert_int_equal(
-        pqi_attest_part_encode(b, (pqi_cspan){long_one, PQI_ATTEST_SENT_MAX}, 15, out, &len),
+        pqi_attest_part_encode(nonce, (pqi_cspan){long_one, PQI_ATTEST_SENT_MAX}, 15, out, &len),
         PQI_OK);
     assert_int_equal(pqi_attest_part_decode((pqi_cspan){b, len}, &p), PQI_OK);
     assert_int_equal(
-        pqi_attest_part_encode(b, (pqi_cspan){long_one, PQI_ATTEST_SENT_MAX}, 16, out, &len),
+        pqi_attest_part_encode(nonce, (pqi_cspan){long_one, PQI_ATTEST_SENT_MAX}, 16, out, &len),
         PQI_ERR_MISSING);
     assert_int_equal(
-        pqi_attest_part_encode(b, (pqi_cspan){long_one, sizeof long_one}, 0, out, &len),
+        pqi_attest_part_encode(nonce, (pqi_cspan){long_one, sizeof long_one}, 0, out, &len),
         PQI_ERR_ARG);
-    assert_int_equal(pqi_attest_part_encode(b, (pqi_cspan){long_one, 101}, 0, out, &len), PQI_OK);
+    assert_int_equal(
+        pqi_attest_part_encode(nonce, (pqi_cspan){long_one, 101}, 0, out, &len), PQI_OK);
     assert_int_equal(pqi_attest_part_decode((pqi_cspan){b, len}, &p), PQI_OK);
     assert_int_equal(pqi_attest_gather_add(&g, &p), PQI_ERR_SPACE);
     end();
