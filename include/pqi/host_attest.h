@@ -25,9 +25,9 @@ PQI_API PQI_MUST_CHECK pqi_status pqi_host_p256_verify(
 PQI_API PQI_MUST_CHECK pqi_status pqi_host_ek_verify(
     pqi_cspan cert, pqi_cspan roots, const pqi_tpm_ek *ek, uint64_t at);
 
-/* TPM2_MakeCredential in software, TPM 2.0 part 1 section 24: only the TPM with this endorsement key, and
+/* What TPM2_MakeCredential does, by software (TPM 2.0 part 1 section 24): only the TPM with this endorsement key, and
  * with a loaded key of this name in it, gives the secret back.
- * secret in   1..32 bytes; secret
+ * secret in   not empty, at most 32 bytes; secret
  * out    out  TPM2B_ID_OBJECT || TPM2B_ENCRYPTED_SECRET, at most PQI_AK_CRED_MAX bytes
  * PQI_OK; PQI_ERR_ARG; PQI_ERR_AUTH: a point that is not on its curve; PQI_ERR_SPACE; PQI_ERR_PROVIDER. */
 PQI_API PQI_MUST_CHECK pqi_status pqi_host_make_credential(const pqi_tpm_ek *ek,
