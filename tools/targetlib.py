@@ -127,8 +127,9 @@ class Board:
     def build(self):
         must(["tools/build-quiet", self.preset])
 
-    def script(self, kilobytes):
-        path = os.path.join(OUT, "%s-%d.ld" % (self.preset, kilobytes))
+    def script(self, image, kilobytes):
+        """The linker script of one image: its own file, for images are linked side by side."""
+        path = image + ".ld"
         must([CROSS + "gcc", "-E", "-P", "-x", "c", "-DDEVICE_FLASH_AT=0x%x" % self.flash,
               "-DDEVICE_RAM_AT=0x%x" % self.ram, "-DDEVICE_FLASH=128K",
               "-DDEVICE_RAM=%dK" % kilobytes, "-DDEVICE_STACK=3K",
@@ -143,7 +144,7 @@ class Board:
         sources = [os.path.join(TARGET, s) for s in
                    (*COMMON, row.program + ".c", "mem.c", "port_m.c")]
         must([CROSS + "gcc", *self.flags, *row.defines, "-DDEVICE_RAM_BITS=%du" % bits, "-nostdlib",
-              "-Wl,--gc-sections", "-T", self.script(kilobytes), "-o", path, *sources, self.upper,
+              "-Wl,--gc-sections", "-T", self.script(path, kilobytes), "-o", path, *sources, self.upper,
               self.lib, "-lgcc"])
         return path
 
