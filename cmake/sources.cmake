@@ -143,6 +143,7 @@ set(PQI_PQI_SOURCES
     src/ident/role.c
     src/ident/signed_by.c
     src/ident/quote.c
+    src/ident/half.c
     src/ident/tpm_key.c
     src/ident/eventlog.c
     src/ident/ak.c

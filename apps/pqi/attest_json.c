@@ -45,12 +45,13 @@ json_t *pqi_attest_classes_json(const pqi_attest_policy *p)
             }
         }
         (void)json_array_append_new(
-            out, json_pack("{s:s%, s:o, s:I, s:b, s:b, s:o, s:o, s:o}", "class", c->name.ptr,
+            out, json_pack("{s:s%, s:o, s:I, s:b, s:b, s:b, s:o, s:o, s:o}", "class", c->name.ptr,
                      c->name.len, "pcrs", pcrs, "max_age_seconds", (json_int_t)c->max_age_s,
                      "needs_log", (int)(c->flags & PQI_ATTEST_LOG) != 0, "needs_ek_cert",
-                     (int)(c->flags & PQI_ATTEST_EK_CERT) != 0, "digests",
-                     rows_json(c->digests, 32), "values", rows_json(c->values, PQI_ATTEST_ROW),
-                     "events", rows_json(c->events, PQI_ATTEST_ROW)));
+                     (int)(c->flags & PQI_ATTEST_EK_CERT) != 0, "needs_halves",
+                     (int)(c->flags & PQI_ATTEST_HALVES) != 0, "digests", rows_json(c->digests, 32),
+                     "values", rows_json(c->values, PQI_ATTEST_ROW), "events",
+                     rows_json(c->events, PQI_ATTEST_ROW)));
     }
     return out;
 }

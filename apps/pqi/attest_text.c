@@ -117,6 +117,13 @@ static bool read_row(const char *value, uint8_t row[PQI_ATTEST_ROW])
     return read_hash(trim(end), row + 1);
 }
 
+static const struct {
+    const char *word;
+    uint32_t flag;
+} needs[] = {
+    {"log", PQI_ATTEST_LOG}, {"ek-cert", PQI_ATTEST_EK_CERT}, {"halves", PQI_ATTEST_HALVES}};
+#define NEEDS (sizeof needs / sizeof needs[0])
+
 static bool read_need(const char *value, uint32_t *flags)
 {
     char copy[64];
@@ -127,13 +134,14 @@ static bool read_need(const char *value, uint32_t *flags)
     }
     memcpy(copy, value, strlen(value) + 1);
     for (char *w = strtok_r(copy, ", \t", &save); w != NULL; w = strtok_r(NULL, ", \t", &save)) {
-        if (strcmp(w, "log") == 0) {
-            *flags |= PQI_ATTEST_LOG;
-        } else if (strcmp(w, "ek-cert") == 0) {
-            *flags |= PQI_ATTEST_EK_CERT;
-        } else if (strcmp(w, "none") != 0) {
+        size_t i = 0;
+        while (i < NEEDS && strcmp(w, needs[i].word) != 0) {
+            i++;
+        }
+        if (i == NEEDS && strcmp(w, "none") != 0) {
             return false;
         }
+        *flags |= i < NEEDS ? needs[i].flag : 0;
     }
     return true;
 }
@@ -161,7 +169,7 @@ static bool read_key(reader *r, const char *key, const char *value)
                wrong(r, "max-age-seconds is from 1 to 2678400");
     }
     if (strcmp(key, "need") == 0) {
-        return read_need(value, &c->flags) || wrong(r, "need is log, ek-cert or none");
+        return read_need(value, &c->flags) || wrong(r, "need is log, ek-cert, halves or none");
     }
     if (strcmp(key, "digest") == 0) {
         return (read_hash(value, row) &&
@@ -243,20 +251,27 @@ static void print_rows(FILE *f, const char *key, pqi_cspan list)
     }
 }
 
+static void print_needs(FILE *f, uint32_t flags)
+{
+    const char *before = "need = ";
+    for (size_t i = 0; i < NEEDS; i++) {
+        if ((flags & needs[i].flag) != 0) {
+            (void)fprintf(f, "%s%s", before, needs[i].word);
+            before = ", ";
+        }
+    }
+    (void)fputs(flags == 0 ? "need = none\n" : "\n", f);
+}
+
 void pqi_attest_text_print(FILE *f, const pqi_attest_policy *p)
 {
     char pcrs[PQI_ATTEST_PCRS_LEN], hex[65];
     for (uint32_t i = 0; i < p->n_classes; i++) {
         const pqi_attest_class *c = &p->classes[i];
         pqi_attest_pcrs(pcrs, c->pcr_mask);
-        (void)fprintf(f,
-            "%sclass = %.*s\npcrs = %s\nmax-age-seconds = %" PRIu32 "\nneed = %s%s%s\n",
-            i == 0 ? "" : "\n", (int)c->name.len, (const char *)c->name.ptr, pcrs, c->max_age_s,
-            (c->flags & PQI_ATTEST_LOG) != 0 ? "log" : "",
-            c->flags == (PQI_ATTEST_LOG | PQI_ATTEST_EK_CERT) ? ", " : "",
-            (c->flags & PQI_ATTEST_EK_CERT) != 0 ? "ek-cert"
-            : c->flags == 0                      ? "none"
-                                                 : "");
+        (void)fprintf(f, "%sclass = %.*s\npcrs = %s\nmax-age-seconds = %" PRIu32 "\n",
+            i == 0 ? "" : "\n", (int)c->name.len, (const char *)c->name.ptr, pcrs, c->max_age_s);
+        print_needs(f, c->flags);
         for (size_t at = 0; at + PQI_PCR_LEN <= c->digests.len; at += PQI_PCR_LEN) {
             pqi_cli_hex_encode(hex, c->digests.ptr + at, 32);
             (void)fprintf(f, "digest = %s\n", hex);

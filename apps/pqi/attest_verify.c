@@ -282,6 +282,9 @@ static const char *advice(pqi_attest_reason r)
     case PQI_ATTEST_DEVICE:
     case PQI_ATTEST_EK:
         return "pqi ca ak show lists the AK certificates";
+    case PQI_ATTEST_HALF:
+        return "pqi attest enroll again over the keys in use: an AK certificate proves one key's "
+               "halves";
     case PQI_ATTEST_CLASS:
         return "pqi attest policy show lists the classes";
     case PQI_ATTEST_NO_LOG:
@@ -314,7 +317,8 @@ static const char *sentence(pqi_attest_reason r)
         "the quote is over other PCRs, or the values are not the quoted ones",
         "there is no event log, and the class needs one",
         "the event log does not lead to what the TPM says", "the policy does not allow this state",
-        "it could not be computed here"};
+        "it could not be computed here",
+        "the halves of its key are not proven to be in its TPM, and the class needs that"};
     return (unsigned)r < sizeof text / sizeof text[0] ? text[r] : "refused";
 }
 

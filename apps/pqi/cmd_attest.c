@@ -141,7 +141,11 @@ static pqi_cli_exit activate(const pqi_cli_command *self, int argc, char **argv)
         PQI_CLI_END,
     };
     pqi_cli_exit rc = pqi_cli_parse(self, options,
-        "Has the TPM open the CA's credential, which proves that the attestation key is in it.\n\n"
+        "Has the TPM open the CA's credential, which proves that the attestation key is in it. "
+        "The\n"
+        "device's own TPM also certifies the P-256 halves of the keys in use, where they have "
+        "such;\n"
+        "with --secret the proof is without.\n\n"
         "Example: pqi attest activate --dir pump-1 --key-file pump-1.key -o pump-1.proof "
         "pump-1.cred",
         &argc, argv);

@@ -130,7 +130,8 @@ static pqi_cli_exit issue(const pqi_cli_command *self, int argc, char **argv)
         rc = st == PQI_OK ? pqi_cli_write_file(a.c.out, (pqi_cspan){out, len})
                           : pqi_cli_refused(st, pqi_host_attest_why());
         if (rc == PQI_CLI_OK && pqi_ca_to_file(&a.c)) {
-            printf("%s: AK certificate of class %s in %s\n", done.id, done.cls, a.c.out);
+            printf("%s: AK certificate of class %s%s in %s\n", done.id, done.cls,
+                done.halves ? ", halves of its keys proven," : "", a.c.out);
         }
         free(out);
         pqi_ca_done(&a.c);
@@ -144,10 +145,11 @@ static pqi_cli_exit issue(const pqi_cli_command *self, int argc, char **argv)
 static int show_json(void *ctx, const pqi_host_ca_ak *k)
 {
     return json_array_append_new(
-        ctx, json_pack("{s:s, s:s, s:o, s:o, s:b, s:I, s:I}", "id", k->id, "class", k->cls,
+        ctx, json_pack("{s:s, s:s, s:o, s:o, s:b, s:b, s:I, s:I}", "id", k->id, "class", k->cls,
                  "ak_name", pqi_cli_json_hex(k->ak_name, sizeof k->ak_name), "ek_fingerprint",
                  pqi_cli_json_hex(k->ek_fp, sizeof k->ek_fp), "ek_certified", k->certified,
-                 "issued_at", (json_int_t)k->issued_at, "not_after", (json_int_t)k->not_after));
+                 "halves_proven", k->halves, "issued_at", (json_int_t)k->issued_at, "not_after",
+                 (json_int_t)k->not_after));
 }
 
 static int show_line(void *ctx, const pqi_host_ca_ak *k)
@@ -156,8 +158,8 @@ static int show_line(void *ctx, const pqi_host_ca_ak *k)
     (void)ctx;
     pqi_cli_date(until, k->not_after);
     pqi_cli_hex_encode(hex, k->ek_fp, sizeof k->ek_fp);
-    printf("%-32s %-16s %-20s %-9s %s\n", k->id, k->cls, until,
-        k->certified ? "certified" : "by hand", hex);
+    printf("%-32s %-16s %-20s %-9s %-7s %s\n", k->id, k->cls, until,
+        k->certified ? "certified" : "by hand", k->halves ? "proven" : "-", hex);
     return 0;
 }
 
@@ -171,8 +173,10 @@ static pqi_cli_exit show(const pqi_cli_command *self, int argc, char **argv)
         PQI_CLI_END,
     };
     pqi_cli_exit rc = pqi_cli_parse(self, options,
-        "Lists AK certificates: device, class, end of validity, who vouches for the TPM, and the\n"
-        "fingerprint of its endorsement key.\n\n"
+        "Lists AK certificates: device, class, end of validity, who vouches for the TPM, whether "
+        "the\n"
+        "P-256 halves of the device's keys were proven to be in it, and the fingerprint of its\n"
+        "endorsement key.\n\n"
         "Example: pqi ca ak show --dir ca --key-file ca.key pump-1",
         &argc, argv);
     if (rc != PQI_CLI_GO) {
@@ -187,7 +191,7 @@ static pqi_cli_exit show(const pqi_cli_command *self, int argc, char **argv)
     }
     json_t *all = a.c.json ? json_array() : NULL;
     if (!a.c.json) {
-        printf("%-32s %-16s %-20s %-9s %s\n", "ID", "CLASS", "UNTIL", "TPM", "EK");
+        printf("%-32s %-16s %-20s %-9s %-7s %s\n", "ID", "CLASS", "UNTIL", "TPM", "HALVES", "EK");
     }
     const pqi_status st = pqi_host_ca_ak_each(
         a.c.ca, pqi_cli_span(argc == 1 ? argv[0] : ""), a.c.json ? show_json : show_line, all);

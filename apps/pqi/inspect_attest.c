@@ -31,6 +31,9 @@ pqi_status pqi_inspect_ak(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_re
     pqi_inspect_put_hex(o, "ek_fingerprint", k.ek_fp, sizeof k.ek_fp);
     pqi_inspect_put_str(o, "ek_certificate",
         (k.flags & PQI_AK_EK_CERTIFIED) != 0 ? "checked by the issuer" : "none");
+    if ((k.flags & PQI_AK_HALVES) != 0) {
+        pqi_inspect_put_hex(o, "halves_proven", k.half_key_id, sizeof k.half_key_id);
+    }
     pqi_inspect_put_uint(o, "valid_from_epoch", k.valid_from_epoch);
     pqi_inspect_put_uint(o, "valid_to_epoch", k.valid_to_epoch);
     pqi_inspect_put_time(o, "not_before", k.not_before);
@@ -78,10 +81,20 @@ pqi_status pqi_inspect_ak_request(const pqi_inspect_ctx *c, pqi_cspan in, pqi_in
     return PQI_OK;
 }
 
+/* By its form; whose signature it is, the CA knows. */
+static void put_half(const pqi_inspect_ctx *c, json_t *o, const char *field, pqi_cspan statement)
+{
+    pqi_half h;
+    if (pqi_half_decode(c->algs, statement, &h) == PQI_OK) {
+        pqi_inspect_put_hex(o, field, h.pk, sizeof h.pk);
+    } else {
+        pqi_inspect_put_str(o, field, "no statement about a key that stays in its TPM");
+    }
+}
+
 pqi_status pqi_inspect_ak_msg(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out)
 {
     pqi_ak_msg m;
-    (void)c;
     pqi_status st = pqi_ak_msg_decode(in, &m);
     if (st != PQI_OK) {
         return st;
@@ -89,6 +102,11 @@ pqi_status pqi_inspect_ak_msg(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspec
     pqi_inspect_put_text(out->fields, "device", m.device_id);
     pqi_inspect_put_hex(out->fields, "ak_name", m.ak_name, sizeof m.ak_name);
     pqi_inspect_put_uint(out->fields, "body_bytes", m.body.len);
+    if (m.kind == PQI_AK_HALF_PROOF) {
+        pqi_inspect_put_hex(out->fields, "key_id", m.key_id, sizeof m.key_id);
+        put_half(c, out->fields, "signing_half", m.half_sig);
+        put_half(c, out->fields, "kem_half", m.half_kem);
+    }
     return PQI_OK;
 }
 

@@ -54,6 +54,8 @@ static const kind kinds[] = {
         {PQI_LIT("\x85\x71pqi-ak-credential")}, {NULL, 0}, PQI_AK_MSG_MAX, pqi_inspect_ak_msg},
     {"AK proof", "a proof of an attestation key",
         {PQI_LIT("\x85\x6cpqi-ak-proof")}, {NULL, 0}, PQI_AK_MSG_MAX, pqi_inspect_ak_msg},
+    {"AK proof", "a proof of an attestation key",
+        {PQI_LIT("\x88\x71pqi-ak-half-proof")}, {NULL, 0}, PQI_AK_MSG_MAX, pqi_inspect_ak_msg},
     {"join request", "a join request",
         {PQI_LIT("\xd8\x62\x84")}, {PQI_LIT("\x10\x68pqi-join")}, PQI_JOIN_REQUEST_MAX,
         pqi_inspect_join},

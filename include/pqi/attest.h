@@ -81,6 +81,43 @@ PQI_API PQI_MUST_CHECK pqi_status pqi_tpm_ek_decode(
 typedef pqi_status (*pqi_p256_verify)(
     const uint8_t pk[PQI_TPM_POINT_LEN], const uint8_t digest[32], const uint8_t sig[64]);
 
+/* ---- halves of keys in a TPM ------------------------------------------------------------------------ */
+
+/* A statement: length u16 || TPM2B_PUBLIC || length u16 || TPMS_ATTEST || length u16 || TPMT_SIGNATURE. The TPM says that a key with this public area is in it (TPM2_Certify), and the area that
+ * the key was made there and cannot leave. docs/spec/attest.md section 2.1. */
+#define PQI_HALF_MAX   512u
+#define PQI_HALF_EXTRA 32u
+typedef struct pqi_half {
+    pqi_key_kind kind;              /* PQI_KEY_SIG or PQI_KEY_KEM, by its attributes */
+    uint8_t pk[PQI_TPM_POINT_LEN];  /* the point */
+    uint8_t name[PQI_TPM_NAME_MAX]; /* computed from the area; the one that is certified */
+    pqi_cspan attest;               /* TPMS_ATTEST: what is signed */
+    uint8_t sig[64];                /* r || s */
+    pqi_cspan extra;                /* PQI_HALF_EXTRA bytes */
+} pqi_half;
+
+/* Reads one; the signature is not checked. PQI_OK; PQI_ERR_DECODE: another magic or type, a length that
+ * does not fit, bytes behind the end; PQI_ERR_POLICY: a key of another kind, such as one that was imported or
+ * may leave, or not on P-256; PQI_ERR_AUTH: the name is of another public area; PQI_ERR_UNSUPPORTED: a
+ * signature that is not ECDSA with SHA-256; statuses of the hash. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_half_decode(const pqi_algs *a, pqi_cspan in, pqi_half *out);
+
+/* What a statement has to be. */
+typedef struct pqi_half_want {
+    pqi_key_kind kind;
+    const uint8_t *pk;             /* PQI_TPM_POINT_LEN bytes: of the certified key */
+    const uint8_t *ak_pk;          /* likewise: of the attestation key */
+    uint8_t extra[PQI_HALF_EXTRA]; /* pqi_half_qualifying() */
+} pqi_half_want;
+/* PQI_OK; as pqi_half_decode(); PQI_ERR_POLICY: the other kind; PQI_ERR_AUTH: another point, other extra
+ * data, or not by this attestation key. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_half_verify(
+    const pqi_algs *a, pqi_p256_verify verify, const pqi_half_want *w, pqi_cspan statement);
+
+/* The points of a certificate's keys. PQI_ERR_POLICY: not both are composite. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_half_points(const pqi_algs *a, const pqi_cert *c,
+    uint8_t sig[PQI_TPM_POINT_LEN], uint8_t kem[PQI_TPM_POINT_LEN]);
+
 /* ---- event log ----------------------------------------------------------------------------------- */
 
 #define PQI_EVENTLOG_MAX    262144u /* bytes */
@@ -132,6 +169,7 @@ PQI_API const char *pqi_eventlog_type(uint32_t type);
 #define PQI_AK_CERT_MAX 8192u
 
 #define PQI_AK_EK_CERTIFIED 0x01u /* its endorsement key has a certificate of a vendor */
+#define PQI_AK_HALVES       0x02u /* the P-256 halves of the device's keys are proven to be in this TPM */
 
 typedef struct pqi_ak_cert {
     uint8_t fleet_id[PQI_FLEET_ID_LEN];
@@ -145,6 +183,8 @@ typedef struct pqi_ak_cert {
     uint32_t flags;
     uint32_t valid_from_epoch, valid_to_epoch; /* control epochs, inclusive */
     uint64_t not_before, not_after;            /* unix seconds; 0: no bound */
+    uint8_t half_key_id
+        [PQI_KEY_ID_LEN]; /* PQI_AK_HALVES: of the certificate with these halves; else 0 */
     pqi_cspan encoded, protected_, payload, signature;
 } pqi_ak_cert;
 
@@ -182,11 +222,12 @@ PQI_API PQI_MUST_CHECK pqi_status pqi_ak_request_build(const pqi_algs *a, pqi_pr
     pqi_key factory, const pqi_ak_request *fields, pqi_span out, size_t *out_len);
 
 /* The CA's credential for an AK (body: TPM2B_ID_OBJECT || TPM2B_ENCRYPTED_SECRET), and what the TPM gave
- * back (body: the secret, 32 bytes). Not signed: the credential opens in that TPM alone, and the secret
- * says so. */
+ * back (body: the secret, 32 bytes), alone or with what the TPM says about the device's keys. Not signed: the
+ * credential opens in that TPM alone, and the secret says so. */
 typedef enum pqi_ak_msg_kind {
     PQI_AK_CREDENTIAL = 1,
     PQI_AK_PROOF = 2,
+    PQI_AK_HALF_PROOF = 3,
     PQI_AK_MSG_INT32_ = 2147483647
 } pqi_ak_msg_kind;
 
@@ -197,7 +238,15 @@ typedef struct pqi_ak_msg {
     pqi_cspan device_id;
     uint8_t ak_name[PQI_TPM_NAME_MAX];
     pqi_cspan body;
+    uint8_t key_id[PQI_KEY_ID_LEN]; /* PQI_AK_HALF_PROOF: of the device's certificate, */
+    pqi_cspan half_sig, half_kem;   /* and a statement for each half, at most PQI_HALF_MAX bytes */
 } pqi_ak_msg;
+
+/* What the AK signs along with the name of a half: SHA-256 of "PQI4 half", the secret of the credential, device
+ * id with its length, and key id. So a statement is of one enrolment, device and certificate. */
+PQI_API PQI_MUST_CHECK pqi_status pqi_half_qualifying(const pqi_algs *a,
+    const uint8_t secret[PQI_AK_SECRET_LEN], pqi_cspan device_id,
+    const uint8_t key_id[PQI_KEY_ID_LEN], uint8_t out[PQI_HALF_EXTRA]);
 
 PQI_API PQI_MUST_CHECK pqi_status pqi_ak_msg_decode(pqi_cspan in, pqi_ak_msg *out);
 PQI_API PQI_MUST_CHECK pqi_status pqi_ak_msg_encode(
@@ -215,6 +264,7 @@ PQI_API PQI_MUST_CHECK pqi_status pqi_ak_msg_encode(
 
 #define PQI_ATTEST_LOG     0x01u /* an event log is needed */
 #define PQI_ATTEST_EK_CERT 0x02u /* the endorsement key must have a certificate of its vendor */
+#define PQI_ATTEST_HALVES  0x04u /* the halves of the key in use must be proven to be in the TPM */
 
 /* A class of device. A quote over its mask is allowed when its digest is one of `digests`, or when each
  * PCR of the mask is allowed by itself: its value is in `values`, or the log leads to its value and has
@@ -351,6 +401,7 @@ typedef enum pqi_attest_reason {
     PQI_ATTEST_LOG_DIFFERS, /* the log does not lead to the quoted values */
     PQI_ATTEST_DIGEST,      /* the policy does not allow these values */
     PQI_ATTEST_BUSY,        /* a hash or signature could not be computed here */
+    PQI_ATTEST_HALF, /* the class needs the halves of the key in use proven, and they are not */
     PQI_ATTEST_REASON_COUNT_,
     PQI_ATTEST_REASON_INT32_ = 2147483647
 } pqi_attest_reason;

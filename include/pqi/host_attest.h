@@ -56,12 +56,16 @@ typedef struct pqi_host_ca_ak {
     char id[PQI_ID_MAX + 1], cls[PQI_ID_MAX + 1];
     uint8_t ak_name[PQI_TPM_NAME_MAX], ek_fp[32];
     int certified; /* its endorsement key has a certificate */
+    int halves;    /* the P-256 halves of the device's keys were proven to be in the TPM */
     uint64_t issued_at, not_after;
 } pqi_host_ca_ak;
 
-/* Takes a proof and issues the AK certificate for a class of device. A proof is good once, for 24 hours.
+/* Takes a proof and issues the AK certificate for a class of device. A proof is good once, for 24 hours. One with
+ * statements about the halves of the device's keys is taken only if they hold, for the newest certificate of the
+ * device; the AK certificate then says so.
  * days: validity; 0: without end. out: at most PQI_AK_CERT_MAX bytes. done may be NULL.
- * PQI_OK; PQI_ERR_AUTH: not the secret; PQI_ERR_POLICY: no challenge, too late, revoked. */
+ * PQI_OK; PQI_ERR_AUTH: not the secret, or a statement is about other keys; PQI_ERR_POLICY: no challenge, too late,
+ * revoked, or a statement about keys that could be elsewhere; PQI_ERR_DECODE. */
 PQI_API PQI_MUST_CHECK pqi_status pqi_host_ca_ak_issue(pqi_host_ca *ca, pqi_cspan proof,
     pqi_cspan cls, uint32_t days, pqi_span out, size_t *out_len, pqi_host_ca_ak *done);
 
@@ -81,7 +85,8 @@ PQI_API PQI_MUST_CHECK pqi_status pqi_host_device_ak_request(
     const pqi_host_device_cfg *cfg, const pqi_ak_request *from, pqi_span out, size_t *out_len);
 
 /* Answers a credential. secret: what tools had the TPM say, 32 bytes; empty: the provider's own TPM is
- * asked. out: at most PQI_AK_MSG_MAX bytes.
+ * asked, and it also says that the P-256 halves of the device's keys are in it, where they have such and a
+ * certificate is installed. out: at most PQI_AK_MSG_MAX bytes.
  * PQI_OK; PQI_ERR_AUTH: made for another TPM or key; PQI_ERR_POLICY: for another device; PQI_ERR_DECODE. */
 PQI_API PQI_MUST_CHECK pqi_status pqi_host_device_ak_activate(const pqi_host_device_cfg *cfg,
     pqi_cspan credential, pqi_cspan secret, pqi_span out, size_t *out_len);

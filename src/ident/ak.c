@@ -6,8 +6,8 @@
 #include "base/mem.h"
 #include <pqi/attest.h>
 
-#define FIELDS    12u
-#define FLAGS_ALL PQI_AK_EK_CERTIFIED
+#define FIELDS    12u /* and one more with PQI_AK_HALVES */
+#define FLAGS_ALL (PQI_AK_EK_CERTIFIED | PQI_AK_HALVES)
 
 #define TYP_AK    ((pqi_cspan){PQI_LIT("pqi-ak")})
 #define DOMAIN_AK ((pqi_cspan){PQI_LIT("PQI4 ak")})
@@ -32,10 +32,15 @@ static void read_window(rd *r, pqi_ak_cert *c)
     c->not_after = pqi_cbor_uint(r, 0, UINT64_MAX);
 }
 
+static size_t fields(const pqi_ak_cert *c)
+{
+    return FIELDS + ((c->flags & PQI_AK_HALVES) != 0 ? 1u : 0u);
+}
+
 static pqi_status read_payload(pqi_cspan payload, pqi_ak_cert *c)
 {
     rd r = rd_of(payload);
-    (void)pqi_cbor_map(&r, FIELDS, FIELDS);
+    const size_t n = pqi_cbor_map(&r, FIELDS, FIELDS + 1u);
     pqi_cbor_key(&r, 1);
     pqi_cbor_key(&r, PQI_OBJECT_VERSION);
     pqi_cbor_key(&r, 2);
@@ -57,6 +62,12 @@ static pqi_status read_payload(pqi_cspan payload, pqi_ak_cert *c)
     read_window(&r, c);
     pqi_cbor_key(&r, 12);
     c->flags = pqi_ident_read_u32(&r, 0);
+    if (n != fields(c)) {
+        rd_fail(&r);
+    } else if (n > FIELDS) {
+        pqi_cbor_key(&r, 13);
+        pqi_ident_read_fixed(&r, c->half_key_id, sizeof c->half_key_id);
+    }
     pqi_status st = rd_done(&r);
     return st == PQI_OK && !rules(c) ? PQI_ERR_DECODE : st;
 }
@@ -137,7 +148,7 @@ static void put_pair(wr *w, uint64_t key, uint64_t x, uint64_t y)
 static pqi_status put_payload(wr *w, const void *obj)
 {
     const pqi_ak_cert *c = obj;
-    pqi_cbor_put_map(w, FIELDS);
+    pqi_cbor_put_map(w, fields(c));
     put_uint(w, 1, PQI_OBJECT_VERSION);
     put_bytes(w, 2, (pqi_cspan){c->fleet_id, PQI_FLEET_ID_LEN});
     put_uint(w, 3, c->root_version);
@@ -152,6 +163,9 @@ static pqi_status put_payload(wr *w, const void *obj)
     put_pair(w, 10, c->valid_from_epoch, c->valid_to_epoch);
     put_pair(w, 11, c->not_before, c->not_after);
     put_uint(w, 12, c->flags);
+    if ((c->flags & PQI_AK_HALVES) != 0) {
+        put_bytes(w, 13, (pqi_cspan){c->half_key_id, sizeof c->half_key_id});
+    }
     return PQI_OK;
 }
 

@@ -9,6 +9,7 @@
 #define REQUEST_NAME ((pqi_cspan){PQI_LIT("pqi-ak-request")})
 #define CRED_NAME    ((pqi_cspan){PQI_LIT("pqi-ak-credential")})
 #define PROOF_NAME   ((pqi_cspan){PQI_LIT("pqi-ak-proof")})
+#define HALF_NAME    ((pqi_cspan){PQI_LIT("pqi-ak-half-proof")})
 
 #define DOMAIN_REQUEST ((pqi_cspan){PQI_LIT("PQI4 ak request")})
 
@@ -115,10 +116,26 @@ pqi_status pqi_ak_request_open(const pqi_algs *a, pqi_cspan in, pqi_ak_request *
 
 /* ---- credential and proof ------------------------------------------------------------------------- */
 
+#define PLAIN  5u /* elements */
+#define HALVES 8u
+
+static bool half_ok(pqi_cspan s)
+{
+    return s.len >= 1 && s.len <= PQI_HALF_MAX;
+}
+
 static bool body_ok(const pqi_ak_msg *m)
 {
-    return m->kind == PQI_AK_PROOF ? m->body.len == PQI_AK_SECRET_LEN
-                                   : m->body.len >= 1 && m->body.len <= PQI_AK_CRED_MAX;
+    if (m->kind == PQI_AK_CREDENTIAL) {
+        return m->body.len >= 1 && m->body.len <= PQI_AK_CRED_MAX;
+    }
+    return m->body.len == PQI_AK_SECRET_LEN &&
+           (m->kind == PQI_AK_PROOF || (half_ok(m->half_sig) && half_ok(m->half_kem)));
+}
+
+static pqi_cspan name_of(pqi_ak_msg_kind kind)
+{
+    return kind == PQI_AK_CREDENTIAL ? CRED_NAME : kind == PQI_AK_PROOF ? PROOF_NAME : HALF_NAME;
 }
 
 pqi_status pqi_ak_msg_encode(const pqi_ak_msg *m, pqi_span out, size_t *out_len)
@@ -127,17 +144,23 @@ pqi_status pqi_ak_msg_encode(const pqi_ak_msg *m, pqi_span out, size_t *out_len)
         return PQI_ERR_ARG;
     }
     *out_len = 0;
-    bool known = m->kind == PQI_AK_CREDENTIAL || m->kind == PQI_AK_PROOF;
+    bool halves = m->kind == PQI_AK_HALF_PROOF;
+    bool known = m->kind == PQI_AK_CREDENTIAL || m->kind == PQI_AK_PROOF || halves;
     if (!known || pqi_id_check(m->device_id) != PQI_OK || !body_ok(m)) {
         return PQI_ERR_ARG;
     }
     wr w = wr_of(out);
-    pqi_cbor_put_array(&w, 5);
-    pqi_cbor_put_tstr(&w, m->kind == PQI_AK_PROOF ? PROOF_NAME : CRED_NAME);
+    pqi_cbor_put_array(&w, halves ? HALVES : PLAIN);
+    pqi_cbor_put_tstr(&w, name_of(m->kind));
     pqi_cbor_put_uint(&w, PQI_OBJECT_VERSION);
     pqi_cbor_put_tstr(&w, m->device_id);
     pqi_cbor_put_bstr(&w, (pqi_cspan){m->ak_name, sizeof m->ak_name});
     pqi_cbor_put_bstr(&w, m->body);
+    if (halves) {
+        pqi_cbor_put_bstr(&w, (pqi_cspan){m->key_id, sizeof m->key_id});
+        pqi_cbor_put_bstr(&w, m->half_sig);
+        pqi_cbor_put_bstr(&w, m->half_kem);
+    }
     return wr_done(&w, out_len);
 }
 
@@ -160,16 +183,23 @@ pqi_status pqi_ak_msg_decode(pqi_cspan in, pqi_ak_msg *out)
     }
     pqi_ak_msg m = {.kind = PQI_AK_CREDENTIAL};
     rd r = rd_of(in);
-    (void)pqi_cbor_array(&r, 5, 5);
+    const size_t n = pqi_cbor_array(&r, PLAIN, HALVES);
     pqi_cspan name = pqi_cbor_tstr(&r, 1, 32);
-    m.kind = same(name, PROOF_NAME) ? PQI_AK_PROOF : PQI_AK_CREDENTIAL;
-    if (m.kind == PQI_AK_CREDENTIAL && !same(name, CRED_NAME)) {
+    m.kind = same(name, PROOF_NAME)  ? PQI_AK_PROOF
+             : same(name, HALF_NAME) ? PQI_AK_HALF_PROOF
+                                     : PQI_AK_CREDENTIAL;
+    if (!same(name, name_of(m.kind)) || n != (m.kind == PQI_AK_HALF_PROOF ? HALVES : PLAIN)) {
         rd_fail(&r);
     }
     pqi_cbor_key(&r, PQI_OBJECT_VERSION);
     m.device_id = pqi_ident_read_id(&r);
     pqi_ident_read_fixed(&r, m.ak_name, sizeof m.ak_name);
     m.body = pqi_cbor_bstr(&r, 1, PQI_AK_CRED_MAX);
+    if (m.kind == PQI_AK_HALF_PROOF) {
+        pqi_ident_read_fixed(&r, m.key_id, sizeof m.key_id);
+        m.half_sig = pqi_cbor_bstr(&r, 1, PQI_HALF_MAX);
+        m.half_kem = pqi_cbor_bstr(&r, 1, PQI_HALF_MAX);
+    }
     pqi_status st = rd_done(&r);
     if (st == PQI_OK && !body_ok(&m)) {
         st = PQI_ERR_DECODE;

@@ -24,7 +24,8 @@ typedef struct work {
 } work;
 
 static const char *const reasons[] = {"ok", "no-policy", "unsolicited", "late", "decode", "cert",
-    "device", "ek", "class", "signature", "qualifying", "pcrs", "no-log", "log", "digest", "busy"};
+    "device", "ek", "class", "signature", "qualifying", "pcrs", "no-log", "log", "digest", "busy",
+    "half"};
 _Static_assert(sizeof reasons / sizeof reasons[0] == PQI_ATTEST_REASON_COUNT_, "one name each");
 
 const char *pqi_attest_reason_name(pqi_attest_reason r)
@@ -62,6 +63,13 @@ static pqi_attest_reason decode(work *w, pqi_cspan evidence)
                                                                 : PQI_ATTEST_UNSOLICITED;
 }
 
+/* Proven for the key in use, not for one before. */
+static bool halves(const work *w)
+{
+    return (w->cert.flags & PQI_AK_HALVES) != 0 &&
+           pqi_ct_eq(w->cert.half_key_id, w->s->key_id, PQI_KEY_ID_LEN) != 0;
+}
+
 static pqi_attest_reason check_cert(work *w)
 {
     if (!same(w->cert.device_id, w->s->device_id) || w->cert.roster_index != w->s->roster_index) {
@@ -73,6 +81,9 @@ static pqi_attest_reason check_cert(work *w)
     }
     if ((w->cls->flags & PQI_ATTEST_EK_CERT) != 0 && (w->cert.flags & PQI_AK_EK_CERTIFIED) == 0) {
         return PQI_ATTEST_EK;
+    }
+    if ((w->cls->flags & PQI_ATTEST_HALVES) != 0 && !halves(w)) {
+        return PQI_ATTEST_HALF;
     }
     pqi_status st = pqi_ak_cert_verify(w->j->algs, &w->cert, w->j->manifest, w->now, w->j->tmp);
     return st == PQI_OK ? PQI_ATTEST_OK : PQI_ATTEST_CERT;

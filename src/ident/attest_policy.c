@@ -7,7 +7,7 @@
 
 #define FIELDS    5u
 #define ROW       7u
-#define FLAGS_ALL (PQI_ATTEST_LOG | PQI_ATTEST_EK_CERT)
+#define FLAGS_ALL (PQI_ATTEST_LOG | PQI_ATTEST_EK_CERT | PQI_ATTEST_HALVES)
 
 #define TYP_ATTEST    ((pqi_cspan){PQI_LIT("pqi-attest")})
 #define DOMAIN_ATTEST ((pqi_cspan){PQI_LIT("PQI4 attest policy")})

@@ -22,22 +22,45 @@ static uint32_t read_selection(rd *r)
     return (uint32_t)s.ptr[0] | (uint32_t)s.ptr[1] << 8 | (uint32_t)s.ptr[2] << 16;
 }
 
+pqi_cspan pqi_tpm_read_name(rd *r)
+{
+    pqi_cspan n = rd_vec16(r, PQI_TPM_NAME_MAX, PQI_TPM_NAME_MAX);
+    if (!r->bad && (n.ptr[0] != 0 || n.ptr[1] != TPM_ALG_SHA256)) {
+        rd_fail(r);
+    }
+    return n;
+}
+
+tpm_clock pqi_tpm_read_clock(rd *r)
+{
+    tpm_clock c = {0};
+    c.clock = rd_u64(r);
+    c.reset_count = rd_u32(r);
+    c.restart_count = rd_u32(r);
+    c.safe = rd_u8(r);
+    c.firmware = rd_u64(r);
+    if (c.safe > 1) {
+        rd_fail(r);
+    }
+    return c;
+}
+
 static pqi_status read_attest(pqi_cspan in, pqi_quote *q)
 {
     rd r = rd_of(in);
     rd_expect(&r, 4, TPM_GENERATED);
     rd_expect(&r, 2, TPM_ST_ATTEST_QUOTE);
-    q->signer = rd_vec16(&r, PQI_TPM_NAME_MAX, PQI_TPM_NAME_MAX);
+    q->signer = pqi_tpm_read_name(&r);
     q->extra = tpm_2b(&r, EXTRA_MAX);
-    q->clock = rd_u64(&r);
-    q->reset_count = rd_u32(&r);
-    q->restart_count = rd_u32(&r);
-    q->clock_safe = rd_u8(&r);
-    q->firmware = rd_u64(&r);
+    const tpm_clock c = pqi_tpm_read_clock(&r);
+    q->clock = c.clock;
+    q->reset_count = c.reset_count;
+    q->restart_count = c.restart_count;
+    q->clock_safe = c.safe;
+    q->firmware = c.firmware;
     q->pcr_mask = read_selection(&r);
     pqi_cspan digest = rd_vec16(&r, PQI_PCR_LEN, PQI_PCR_LEN);
-    if (rd_done(&r) != PQI_OK || q->clock_safe > 1 || q->pcr_mask == 0 || q->signer.ptr[0] != 0 ||
-        q->signer.ptr[1] != TPM_ALG_SHA256) {
+    if (rd_done(&r) != PQI_OK || q->pcr_mask == 0) {
         return PQI_ERR_DECODE;
     }
     memcpy(q->pcr_digest, digest.ptr, PQI_PCR_LEN);
@@ -54,7 +77,7 @@ static void read_number(rd *r, uint8_t out[32])
     }
 }
 
-static pqi_status read_signature(pqi_cspan in, uint8_t sig[64])
+pqi_status pqi_tpm_signature(pqi_cspan in, uint8_t sig[64])
 {
     rd r = rd_of(in);
     const uint32_t alg = rd_u16(&r), hash = rd_u16(&r);
@@ -83,7 +106,7 @@ pqi_status pqi_quote_decode(pqi_cspan in, pqi_quote *out)
         st = read_attest(q.attest, &q);
     }
     if (st == PQI_OK) {
-        st = read_signature(sig, q.sig);
+        st = pqi_tpm_signature(sig, q.sig);
     }
     if (st == PQI_OK) {
         *out = q;

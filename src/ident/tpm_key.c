@@ -34,25 +34,28 @@ static bool has(uint32_t attributes, uint32_t must, uint32_t may)
     return (attributes & must) == must && (attributes & ~(must | may)) == 0;
 }
 
-/* ---- attestation key --------------------------------------------------------------------------- */
+/* ---- keys on P-256 ------------------------------------------------------------------------------ */
 
-static bool ak_template(const public_head *h)
+#define KEPT (TPMA_FIXED_TPM | TPMA_FIXED_PARENT | TPMA_ORIGIN)
+
+/* What one must be. */
+typedef struct ecc_shape {
+    uint32_t must, may, scheme;
+    bool policy; /* one of 32 bytes is allowed */
+} ecc_shape;
+
+static bool fits(const public_head *h, const ecc_shape *s)
 {
-    const uint32_t must =
-        TPMA_RESTRICTED | TPMA_SIGN | TPMA_FIXED_TPM | TPMA_FIXED_PARENT | TPMA_ORIGIN;
     return h->type == TPM_ALG_ECC && h->name_alg == TPM_ALG_SHA256 &&
-           has(h->attributes, must, TPMA_USER_AUTH | TPMA_ADMIN_POLICY | TPMA_NO_DA) &&
-           (h->policy.len == 0 || h->policy.len == 32);
+           has(h->attributes, s->must, s->may) &&
+           (h->policy.len == 0 || (s->policy && h->policy.len == 32));
 }
 
-pqi_status pqi_tpm_ak_decode(const pqi_algs *a, pqi_cspan in, pqi_tpm_ak *out)
+static pqi_status ecc_key(const pqi_algs *a, pqi_cspan in, const ecc_shape *s,
+    uint8_t pk[PQI_TPM_POINT_LEN], uint8_t name[PQI_TPM_NAME_MAX])
 {
     static const uint8_t name_alg[2] = {0, TPM_ALG_SHA256};
-    if (a == NULL || out == NULL) {
-        return PQI_ERR_ARG;
-    }
     pqi_cspan body = inner(in, PQI_TPM_AK_MAX - 2u);
-    pqi_tpm_ak k = {.encoded = in};
     rd r = rd_of(body);
     public_head h;
     read_head(&r, &h);
@@ -61,8 +64,8 @@ pqi_status pqi_tpm_ak_decode(const pqi_algs *a, pqi_cspan in, pqi_tpm_ak *out)
     if (r.bad) {
         return PQI_ERR_DECODE;
     }
-    if (!ak_template(&h) || sym != TPM_ALG_NULL || scheme != TPM_ALG_ECDSA ||
-        hash != TPM_ALG_SHA256 || curve != TPM_ECC_P256 || kdf != TPM_ALG_NULL) {
+    if (!fits(&h, s) || sym != TPM_ALG_NULL || scheme != s->scheme || hash != TPM_ALG_SHA256 ||
+        curve != TPM_ECC_P256 || kdf != TPM_ALG_NULL) {
         return PQI_ERR_POLICY;
     }
     pqi_cspan x = rd_vec16(&r, 32, 32), y = rd_vec16(&r, 32, 32);
@@ -70,13 +73,41 @@ pqi_status pqi_tpm_ak_decode(const pqi_algs *a, pqi_cspan in, pqi_tpm_ak *out)
     if (st != PQI_OK) {
         return st;
     }
-    k.pk[0] = 4;
-    memcpy(k.pk + 1, x.ptr, 32);
-    memcpy(k.pk + 33, y.ptr, 32);
-    memcpy(k.name, name_alg, 2);
-    st = a->classic->hash(PQI_HASH_SHA256, &body, 1, k.name + 2);
+    pk[0] = 4;
+    memcpy(pk + 1, x.ptr, 32);
+    memcpy(pk + 33, y.ptr, 32);
+    memcpy(name, name_alg, 2);
+    return a->classic->hash(PQI_HASH_SHA256, &body, 1, name + 2);
+}
+
+pqi_status pqi_tpm_ak_decode(const pqi_algs *a, pqi_cspan in, pqi_tpm_ak *out)
+{
+    static const ecc_shape shape = {TPMA_RESTRICTED | TPMA_SIGN | KEPT,
+        TPMA_USER_AUTH | TPMA_ADMIN_POLICY | TPMA_NO_DA, TPM_ALG_ECDSA, true};
+    if (a == NULL || out == NULL) {
+        return PQI_ERR_ARG;
+    }
+    pqi_tpm_ak k = {.encoded = in};
+    pqi_status st = ecc_key(a, in, &shape, k.pk, k.name);
     if (st == PQI_OK) {
         *out = k;
+    }
+    return st;
+}
+
+/* As the driver has them made. Made in this TPM, never out of it, under its password alone. */
+static const ecc_shape half_sig = {
+    TPMA_RESTRICTED | TPMA_SIGN | TPMA_USER_AUTH | KEPT, TPMA_NO_DA, TPM_ALG_ECDSA, false};
+static const ecc_shape half_kem = {
+    TPMA_DECRYPT | TPMA_USER_AUTH | KEPT, TPMA_NO_DA, TPM_ALG_ECDH, false};
+
+pqi_status pqi_tpm_half_key(const pqi_algs *a, pqi_cspan in, pqi_half *out)
+{
+    out->kind = PQI_KEY_SIG;
+    pqi_status st = ecc_key(a, in, &half_sig, out->pk, out->name);
+    if (st == PQI_ERR_POLICY) {
+        out->kind = PQI_KEY_KEM;
+        st = ecc_key(a, in, &half_kem, out->pk, out->name);
     }
     return st;
 }

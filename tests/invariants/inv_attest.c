@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Attestation: who is trusted, for how long, and what never makes anybody trusted. INV-34, INV-35, INV-36. */
+ * Attestation: who is trusted, for how long, and what never makes anybody trusted. INV-34, INV-35, INV-36,
+ * INV-121. */
 #include "pqi_test.h"
 
 #include "support/attest_rig.h"
@@ -431,6 +432,52 @@ static void golden(void **state)
     rig_stop(&g);
 }
 
+static void new_cert(uint32_t flags, const uint8_t key_id[PQI_KEY_ID_LEN])
+{
+    static uint8_t mem[PQI_AK_CERT_MAX];
+    size_t n = 0;
+    pqi_ak_cert c;
+    assert_int_equal(pqi_ak_cert_decode(&g.f->algs, (pqi_cspan){g.cert, g.cert_len}, &c), PQI_OK);
+    c.flags = flags;
+    memcpy(c.half_key_id, key_id, PQI_KEY_ID_LEN);
+    assert_int_equal(
+        pqi_ak_cert_build(&g.f->algs, g.f->p, CX_ISSUER, &c, (pqi_span){mem, sizeof mem}, &n),
+        PQI_OK);
+    memcpy(g.cert, mem, n);
+    g.cert_len = n;
+}
+
+/* INV-121: a class that needs the halves takes no AK certificate without, nor one for keys of before. */
+static void halves(void **state)
+{
+    (void)state;
+    uint8_t before[PQI_KEY_ID_LEN];
+    rig_start(&g);
+    g.fields.classes[0].flags = PQI_ATTEST_HALVES;
+    g.fields.seq = 2;
+    assert_int_equal(rig_policy(&g), PQI_OK);
+    assert_int_equal(rig_round(&g, 1), PQI_ATTEST_HALF);
+    assert_int_not_equal(rig_state(&g), PQI_ATTEST_GOOD);
+    memcpy(before, g.pump.key_id, sizeof before);
+    before[15] ^= 1;
+    new_cert(PQI_AK_EK_CERTIFIED | PQI_AK_HALVES, before);
+    assert_int_equal(rig_round(&g, 1), PQI_ATTEST_HALF);
+    new_cert(PQI_AK_HALVES, g.pump.key_id);
+    assert_int_equal(rig_round(&g, 1), PQI_ATTEST_OK);
+    assert_int_equal(rig_state(&g), PQI_ATTEST_GOOD);
+    g.pump.key_id[0] ^= 1; /* joined with new keys */
+    assert_int_equal(rig_round(&g, 1), PQI_ATTEST_HALF);
+    new_cert(0, before); /* nothing is proven, whatever key id that is */
+    memset(g.pump.key_id, 0, sizeof g.pump.key_id);
+    assert_int_equal(rig_round(&g, 1), PQI_ATTEST_HALF);
+    /* who does not ask for it takes all of them */
+    g.fields.classes[0].flags = 0;
+    g.fields.seq = 3;
+    assert_int_equal(rig_policy(&g), PQI_OK);
+    assert_int_equal(rig_round(&g, 1), PQI_ATTEST_OK);
+    rig_stop(&g);
+}
+
 /* Values that are not named come from the log; without both only the whole is judged. */
 static void values_from_the_log(void **state)
 {
@@ -487,7 +534,7 @@ static void policies(void **state)
     c->max_age_s = 0;
     assert_int_equal(policy_of(&x, two, 2), PQI_ERR_ARG);
     *c = was;
-    c->flags = 4;
+    c->flags = 8;
     assert_int_equal(policy_of(&x, two, 2), PQI_ERR_ARG);
     *c = was;
     c->digests.len = 31;
@@ -559,5 +606,5 @@ static void budgets(void **state)
 PQI_TEST_MAIN(cmocka_unit_test(refused), cmocka_unit_test(unasked), cmocka_unit_test(one_answer),
     cmocka_unit_test(freshness), cmocka_unit_test(key_change), cmocka_unit_test(policy_change),
     cmocka_unit_test(certificate_ends), cmocka_unit_test(root_change), cmocka_unit_test(restart),
-    cmocka_unit_test(empty_denies), cmocka_unit_test(golden), cmocka_unit_test(values_from_the_log),
-    cmocka_unit_test(policies), cmocka_unit_test(budgets))
+    cmocka_unit_test(empty_denies), cmocka_unit_test(golden), cmocka_unit_test(halves),
+    cmocka_unit_test(values_from_the_log), cmocka_unit_test(policies), cmocka_unit_test(budgets))

@@ -150,10 +150,24 @@ static void sign(const fake_tpm *t, pqi_cspan msg, uint8_t rs[64])
     ECDSA_SIG_free(s);
 }
 
+static size_t put_signed(const fake_tpm *t, pqi_cspan attest, wr *o)
+{
+    uint8_t rs[64];
+    sign(t, attest, rs);
+    wr_vec16(o, attest);
+    wr_u16(o, 4 + 2 * 34);
+    wr_u16(o, 0x0018);
+    wr_u16(o, 0x000b);
+    wr_vec16(o, (pqi_cspan){rs, 32});
+    wr_vec16(o, (pqi_cspan){rs + 32, 32});
+    assert_true(o->len <= o->cap);
+    return o->len;
+}
+
 size_t fake_tpm_quote(
     const fake_tpm *t, const pqi_algs *a, pqi_cspan extra, uint32_t mask, uint8_t *out)
 {
-    uint8_t mem[512], digest[32], rs[64];
+    uint8_t mem[512], digest[32];
     const uint8_t name[34] = {0, 0x0b, 1, 2, 3};
     wr w = wr_of((pqi_span){mem, sizeof mem});
     wr_u32(&w, 0xff544347);
@@ -173,16 +187,64 @@ size_t fake_tpm_quote(
     wr_u8(&w, (uint8_t)(mask >> 16));
     assert_int_equal(pqi_pcrs_digest(a, &t->pcrs, mask, digest), PQI_OK);
     wr_vec16(&w, (pqi_cspan){digest, 32});
-    sign(t, (pqi_cspan){mem, w.len}, rs);
     wr o = wr_of((pqi_span){out, PQI_QUOTE_MAX});
-    wr_vec16(&o, (pqi_cspan){mem, w.len});
-    wr_u16(&o, 4 + 2 * 34);
-    wr_u16(&o, 0x0018);
-    wr_u16(&o, 0x000b);
-    wr_vec16(&o, (pqi_cspan){rs, 32});
-    wr_vec16(&o, (pqi_cspan){rs + 32, 32});
-    assert_true(o.len <= o.cap);
-    return o.len;
+    return put_signed(t, (pqi_cspan){mem, w.len}, &o);
+}
+
+void fake_half_of(fake_half *h, pqi_key_kind kind, uint8_t tag, const uint8_t extra[32])
+{
+    const bool sig = kind == PQI_KEY_SIG;
+    *h = (fake_half){.type = 0x0023,
+        .name_alg = 0x000b,
+        .sym = 0x0010,
+        .scheme = sig ? 0x0018 : 0x0019,
+        .hash = 0x000b,
+        .curve = 0x0003,
+        .kdf = 0x0010,
+        .attributes = sig ? 0x00050472 : 0x00020472,
+        .magic = 0xff544347,
+        .kind = 0x8017,
+        .safe = 1};
+    EVP_PKEY_free(key_of(tag, h->point));
+    memcpy(h->extra, extra, sizeof h->extra);
+}
+
+size_t fake_tpm_certify(
+    const fake_tpm *t, const pqi_algs *a, const fake_half *h, uint8_t *out, size_t *area_len)
+{
+    uint8_t mem[512], area[256], name[34] = {0, 0x0b};
+    wr k = wr_of((pqi_span){area, sizeof area});
+    wr_u16(&k, h->type);
+    wr_u16(&k, h->name_alg);
+    wr_u32(&k, h->attributes);
+    wr_vec16(&k, h->policy);
+    wr_u16(&k, h->sym);
+    wr_u16(&k, h->scheme);
+    wr_u16(&k, h->hash);
+    wr_u16(&k, h->curve);
+    wr_u16(&k, h->kdf);
+    wr_vec16(&k, (pqi_cspan){h->point + 1, 32});
+    wr_vec16(&k, (pqi_cspan){h->point + 33, 32});
+    const pqi_cspan body = {area, k.len};
+    assert_int_equal(a->classic->hash(PQI_HASH_SHA256, &body, 1, name + 2), PQI_OK);
+    name[33] ^= h->name_xor;
+    wr w = wr_of((pqi_span){mem, sizeof mem});
+    wr_u32(&w, h->magic);
+    wr_u16(&w, h->kind);
+    wr_vec16(&w, (pqi_cspan){(const uint8_t[34]){0, 0x0b, 1, 2, 3}, 34});
+    wr_vec16(&w, (pqi_cspan){h->extra, sizeof h->extra});
+    wr_u64(&w, 123456);
+    wr_u32(&w, t->reset_count);
+    wr_u32(&w, t->restart_count);
+    wr_u8(&w, h->safe);
+    wr_u64(&w, 0x2020031200120000);
+    wr_vec16(&w, (pqi_cspan){name, sizeof name});
+    wr_vec16(&w, (pqi_cspan){(const uint8_t[34]){0, 0x0b, 7, 7, 7}, 34});
+    wr o = wr_of((pqi_span){out, PQI_HALF_MAX});
+    wr_u16(&o, (uint16_t)(k.len + 2));
+    wr_vec16(&o, body);
+    *area_len = o.len;
+    return put_signed(t, (pqi_cspan){mem, w.len}, &o);
 }
 
 size_t fake_tpm_values(const fake_tpm *t, uint32_t mask, uint8_t *out)

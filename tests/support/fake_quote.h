@@ -28,6 +28,21 @@ void fake_tpm_log(
 /* A quote in the form of pqi_provider_quote(); at most PQI_QUOTE_MAX bytes. */
 size_t fake_tpm_quote(
     const fake_tpm *t, const pqi_algs *a, pqi_cspan extra, uint32_t mask, uint8_t *out);
+/* What a TPM would say about a key: pqi_half. Sound as fake_half_of() fills it in; a test may change anything. */
+typedef struct fake_half {
+    uint16_t type, name_alg, sym, scheme, hash, curve, kdf;
+    uint32_t attributes;
+    pqi_cspan policy;
+    uint8_t point[65];
+    uint32_t magic;
+    uint16_t kind; /* TPM_ST_ATTEST_CERTIFY */
+    uint8_t extra[32], safe;
+    uint8_t name_xor; /* into the last byte of the certified name */
+} fake_half;
+void fake_half_of(fake_half *h, pqi_key_kind kind, uint8_t tag, const uint8_t extra[32]);
+/* Signed by the attestation key of t; at most PQI_HALF_MAX bytes. *area_len: bytes in front of TPMS_ATTEST's length. */
+size_t fake_tpm_certify(
+    const fake_tpm *t, const pqi_algs *a, const fake_half *h, uint8_t *out, size_t *area_len);
 /* The values of mask, 32 bytes each. */
 size_t fake_tpm_values(const fake_tpm *t, uint32_t mask, uint8_t *out);
 

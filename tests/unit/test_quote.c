@@ -411,7 +411,10 @@ static void messages(void **state)
     e.values.len = 33;
     assert_int_equal(pqi_attest_evidence_encode(&e, (pqi_span){buf, sizeof buf}, &n), PQI_ERR_ARG);
 
-    pqi_ak_msg m = {PQI_AK_PROOF, {PQI_LIT("pump-1")}, {0, 0x0b}, {x, 32}};
+    pqi_ak_msg m = {.kind = PQI_AK_PROOF,
+        .device_id = {PQI_LIT("pump-1")},
+        .ak_name = {0, 0x0b},
+        .body = {x, 32}};
     assert_int_equal(pqi_ak_msg_encode(&m, (pqi_span){buf, sizeof buf}, &n), PQI_OK);
     cut_everywhere(parse_msg, (pqi_cspan){buf, n});
     m.body.len = 31;

@@ -151,7 +151,8 @@ static pqi_status make_credential(
     }
     pqi_wipe(secret, sizeof secret);
     if (st == PQI_OK) {
-        pqi_ak_msg m = {PQI_AK_CREDENTIAL, w->q.device_id, {0}, {body, len}};
+        pqi_ak_msg m = {
+            .kind = PQI_AK_CREDENTIAL, .device_id = w->q.device_id, .body = {body, len}};
         memcpy(m.ak_name, w->ak.name, sizeof m.ak_name);
         st = pqi_ak_msg_encode(&m, out, out_len);
     }
@@ -280,6 +281,73 @@ static pqi_status read_device(pqi_host_ca *ca, issue_ak *w)
                : st;
 }
 
+/* The certificate that the proof names: of this device, and not yet replaced. */
+static pqi_status half_cert(pqi_host_ca *ca, const issue_ak *w, uint8_t sig[PQI_TPM_POINT_LEN],
+    uint8_t kem[PQI_TPM_POINT_LEN])
+{
+    const pqi_cspan id = w->proof.device_id;
+    sqlite3_stmt *s = NULL;
+    pqi_cert c;
+    pqi_status st = pqi_ca_prepare(ca->db, &s,
+        "SELECT encoded FROM certs WHERE key_id = ? AND device = ?"
+        " AND state IN ('pending', 'active')",
+        "bt", (pqi_cspan){w->proof.key_id, sizeof w->proof.key_id}, id);
+    if (st == PQI_OK) {
+        st = pqi_ca_step(ca->db, s);
+    }
+    if (st == PQI_OK) {
+        st = pqi_cert_decode(&ca->algs, pqi_ca_col(s, 0), &c);
+        st = st == PQI_OK ? pqi_half_points(&ca->algs, &c, sig, kem) : st;
+        if (st == PQI_ERR_POLICY) {
+            st = pqi_why(st, "%.*s: the keys of its certificate have no halves in a TPM",
+                (int)id.len, id.ptr);
+        }
+    } else if (st == PQI_ERR_MISSING) {
+        st = pqi_why(PQI_ERR_POLICY,
+            "%.*s: the proof is for keys that are not its newest ones: confirm those first",
+            (int)id.len, id.ptr);
+    }
+    (void)sqlite3_finalize(s);
+    return st;
+}
+
+/* The secret is this enrolment's and of this TPM; what the TPM says with it is about the certified keys. */
+static pqi_status check_halves(pqi_host_ca *ca, issue_ak *w)
+{
+    const pqi_cspan id = w->proof.device_id;
+    uint8_t sig[PQI_TPM_POINT_LEN], kem[PQI_TPM_POINT_LEN];
+    pqi_tpm_ak ak;
+    pqi_half_want want = {.kind = PQI_KEY_SIG, .pk = sig, .ak_pk = ak.pk};
+    if (w->proof.kind != PQI_AK_HALF_PROOF) {
+        return PQI_OK;
+    }
+    pqi_status st = half_cert(ca, w, sig, kem);
+    if (st == PQI_OK) {
+        st = pqi_tpm_ak_decode(&ca->algs, w->cert.ak.encoded, &ak);
+    }
+    if (st == PQI_OK) {
+        st = pqi_half_qualifying(&ca->algs, w->proof.body.ptr, id, w->proof.key_id, want.extra);
+    }
+    if (st == PQI_OK) {
+        st = pqi_half_verify(&ca->algs, pqi_host_p256_verify, &want, w->proof.half_sig);
+    }
+    if (st == PQI_OK) {
+        want.kind = PQI_KEY_KEM;
+        want.pk = kem;
+        st = pqi_half_verify(&ca->algs, pqi_host_p256_verify, &want, w->proof.half_kem);
+    }
+    if (st == PQI_OK) {
+        w->cert.flags |= PQI_AK_HALVES;
+        memcpy(w->cert.half_key_id, w->proof.key_id, sizeof w->cert.half_key_id);
+    }
+    return st == PQI_OK
+               ? st
+               : pqi_why_else(st,
+                     "%.*s: its TPM does not say that the P-256 %s of its certificate is "
+                     "in there",
+                     (int)id.len, id.ptr, want.kind == PQI_KEY_SIG ? "signing key" : "KEM key");
+}
+
 static pqi_status sign_ak(
     pqi_host_ca *ca, issue_ak *w, uint32_t days, pqi_span out, size_t *out_len)
 {
@@ -292,7 +360,7 @@ static pqi_status sign_ak(
     c->root_version = ca->manifest.root_version;
     c->device_id = w->proof.device_id;
     c->roster_index = w->device.roster_index;
-    c->flags = w->certified ? PQI_AK_EK_CERTIFIED : 0;
+    c->flags |= w->certified ? PQI_AK_EK_CERTIFIED : 0;
     c->valid_to_epoch = UINT32_MAX;
     c->not_before = (uint64_t)(now > SLACK_S ? now - SLACK_S : 0);
     c->not_after = days != 0 ? (uint64_t)now + (uint64_t)days * DAY_S : 0;
@@ -340,6 +408,7 @@ static void fill(pqi_host_ca_ak *out, const issue_ak *w, int64_t now)
     memcpy(out->ak_name, w->proof.ak_name, sizeof out->ak_name);
     memcpy(out->ek_fp, w->cert.ek_fp, sizeof out->ek_fp);
     out->certified = w->certified;
+    out->halves = (w->cert.flags & PQI_AK_HALVES) != 0;
     out->issued_at = (uint64_t)now;
     out->not_after = w->cert.not_after;
 }
@@ -348,7 +417,7 @@ pqi_status pqi_host_ca_ak_issue(pqi_host_ca *ca, pqi_cspan proof, pqi_cspan cls,
     pqi_span out, size_t *out_len, pqi_host_ca_ak *done)
 {
     issue_ak w;
-    char detail[64];
+    char detail[96];
     pqi_why_clear();
     if (ca == NULL || out_len == NULL || pqi_id_check(cls) != PQI_OK) {
         return pqi_why(
@@ -357,7 +426,7 @@ pqi_status pqi_host_ca_ak_issue(pqi_host_ca *ca, pqi_cspan proof, pqi_cspan cls,
     *out_len = 0;
     memset(&w, 0, sizeof w);
     pqi_status st = pqi_ak_msg_decode(proof, &w.proof);
-    if (st != PQI_OK || w.proof.kind != PQI_AK_PROOF) {
+    if (st != PQI_OK || w.proof.kind == PQI_AK_CREDENTIAL) {
         return pqi_why(PQI_ERR_DECODE, "this is no proof of an attestation key");
     }
     w.cert.cls = cls;
@@ -374,14 +443,18 @@ pqi_status pqi_host_ca_ak_issue(pqi_host_ca *ca, pqi_cspan proof, pqi_cspan cls,
             (pqi_cspan){w.proof.ak_name, sizeof w.proof.ak_name}, w.replace);
     }
     if (st == PQI_OK) {
+        st = check_halves(ca, &w);
+    }
+    if (st == PQI_OK) {
         st = sign_ak(ca, &w, days, out, out_len);
     }
     if (st == PQI_OK) {
         st = store_ak(ca, &w, (pqi_cspan){out.ptr, *out_len});
     }
     if (st == PQI_OK) {
-        (void)snprintf(detail, sizeof detail, "class %.*s%s", (int)cls.len, (const char *)cls.ptr,
-            w.certified ? "" : ", no vendor certificate");
+        (void)snprintf(detail, sizeof detail, "class %.*s%s%s", (int)cls.len, (const char *)cls.ptr,
+            w.certified ? "" : ", no vendor certificate",
+            (w.cert.flags & PQI_AK_HALVES) != 0 ? ", halves proven" : "");
         st = pqi_ca_commit(ca, "ak-issue", w.proof.device_id, detail);
     } else {
         st = pqi_ca_abort(ca, st);
@@ -413,11 +486,12 @@ pqi_status pqi_host_ca_ak_each(
         return pqi_why(PQI_ERR_ARG, "an argument is missing");
     }
     pqi_status st = pqi_ca_prepare(ca->db, &s,
-        "SELECT device, class, ak_name, ek_fp, certified, issued_at, not_after FROM aks"
+        "SELECT device, class, ak_name, ek_fp, certified, issued_at, not_after, encoded FROM aks"
         " WHERE ?1 = '' OR device = ?1 ORDER BY serial",
         "t", id);
     while (st == PQI_OK && stop == 0 && (st = pqi_ca_step(ca->db, s)) == PQI_OK) {
         pqi_host_ca_ak a;
+        pqi_ak_cert c;
         memset(&a, 0, sizeof a);
         copy_text(a.id, sizeof a.id, pqi_ca_col(s, 0));
         copy_text(a.cls, sizeof a.cls, pqi_ca_col(s, 1));
@@ -429,6 +503,8 @@ pqi_status pqi_host_ca_ak_each(
         a.certified = sqlite3_column_int(s, 4);
         a.issued_at = (uint64_t)sqlite3_column_int64(s, 5);
         a.not_after = (uint64_t)sqlite3_column_int64(s, 6);
+        a.halves = pqi_ak_cert_decode(&ca->algs, pqi_ca_col(s, 7), &c) == PQI_OK &&
+                   (c.flags & PQI_AK_HALVES) != 0;
         stop = each(ctx, &a);
     }
     (void)sqlite3_finalize(s);

@@ -38,6 +38,11 @@ static pqi_cspan id_of(const pqi_host_device *d)
     return (pqi_cspan){(const uint8_t *)d->record.id, strlen(d->record.id)};
 }
 
+static bool same_id(pqi_cspan a, pqi_cspan b)
+{
+    return a.len == b.len && memcmp(a.ptr, b.ptr, a.len) == 0;
+}
+
 static pqi_status attach(pqi_host_device **d, const pqi_host_device_cfg *cfg)
 {
     pqi_status st = pqi_device_attach(d, cfg, 0);
@@ -108,6 +113,47 @@ pqi_status pqi_host_device_ak_request(
 
 /* ---- activation ------------------------------------------------------------------------------------ */
 
+typedef struct half_room {
+    uint8_t sig[PQI_HALF_MAX], kem[PQI_HALF_MAX];
+} half_room;
+
+static pqi_status certify(pqi_host_device *d, pqi_key key, const uint8_t extra[PQI_HALF_EXTRA],
+    uint8_t mem[PQI_HALF_MAX], pqi_cspan *out)
+{
+    size_t len = 0;
+    pqi_status st = pqi_hostp_certify(d->provider, key, extra, (pqi_span){mem, PQI_HALF_MAX}, &len);
+    *out = (pqi_cspan){mem, len};
+    return st == PQI_OK ? st
+                        : pqi_why_else(st, "the TPM does not certify a key of this device: %s",
+                              pqi_status_text(st));
+}
+
+/* Both halves of the keys in use, where they have halves. Before the first certificate, and with keys that have
+ * none, the proof is without. */
+static pqi_status prove_halves(const pqi_host_device_cfg *cfg, pqi_ak_msg *m, half_room *room)
+{
+    pqi_host_device *d = NULL;
+    pqi_cert cert;
+    uint8_t extra[PQI_HALF_EXTRA], sig[PQI_TPM_POINT_LEN], kem[PQI_TPM_POINT_LEN];
+    pqi_status st = attach(&d, cfg);
+    if (st == PQI_OK && !same_id(m->device_id, id_of(d))) {
+        st = pqi_why(PQI_ERR_POLICY, "this credential is for the device %.*s",
+            (int)m->device_id.len, (const char *)m->device_id.ptr);
+    } else if (st == PQI_OK && d->record.cert_len != 0) {
+        const pqi_join_keys k = pqi_device_keys(d->record.current, d->record.current_sig);
+        st = pqi_cert_decode(&d->algs, (pqi_cspan){d->record.cert, d->record.cert_len}, &cert);
+        if (st == PQI_OK && pqi_half_points(&d->algs, &cert, sig, kem) == PQI_OK) {
+            m->kind = PQI_AK_HALF_PROOF;
+            memcpy(m->key_id, cert.key_id, sizeof m->key_id);
+            st = pqi_half_qualifying(&d->algs, m->body.ptr, m->device_id, m->key_id, extra);
+            st = st == PQI_OK ? certify(d, k.sig, extra, room->sig, &m->half_sig) : st;
+            st = st == PQI_OK ? certify(d, k.kem, extra, room->kem, &m->half_kem) : st;
+        }
+    }
+    pqi_host_device_close(d);
+    return st;
+}
+
 pqi_status pqi_host_device_ak_activate(const pqi_host_device_cfg *cfg, pqi_cspan credential,
     pqi_cspan secret, pqi_span out, size_t *out_len)
 {
@@ -115,6 +161,7 @@ pqi_status pqi_host_device_ak_activate(const pqi_host_device_cfg *cfg, pqi_cspan
     uint8_t got[PQI_TPM_SECRET_MAX];
     size_t len = secret.len;
     pqi_ak_msg m;
+    half_room room;
     pqi_why_clear();
     if (cfg == NULL || out_len == NULL || secret.len > sizeof got) {
         return pqi_why(PQI_ERR_ARG, "an argument is missing");
@@ -141,6 +188,9 @@ pqi_status pqi_host_device_ak_activate(const pqi_host_device_cfg *cfg, pqi_cspan
     if (st == PQI_OK) {
         m.kind = PQI_AK_PROOF;
         m.body = (pqi_cspan){got, len};
+        st = secret.len == 0 ? prove_halves(cfg, &m, &room) : PQI_OK;
+    }
+    if (st == PQI_OK) {
         st = pqi_ak_msg_encode(&m, out, out_len);
     }
     pqi_wipe(got, sizeof got);
@@ -157,8 +207,7 @@ static pqi_status check_cert(pqi_host_device *d, pqi_cspan in, const pqi_now *no
     pqi_status st = m == NULL ? PQI_ERR_LIMIT : pqi_ak_cert_decode(&d->algs, in, &c);
     if (st == PQI_OK && d->record.manifest_len == 0) {
         st = pqi_why(PQI_ERR_STATE, "the device has no certificate yet: pqi device join");
-    } else if (st == PQI_OK &&
-               (c.device_id.len != id.len || memcmp(c.device_id.ptr, id.ptr, id.len) != 0)) {
+    } else if (st == PQI_OK && !same_id(c.device_id, id)) {
         st = pqi_why(PQI_ERR_POLICY, "this AK certificate is of the device %.*s",
             (int)c.device_id.len, (const char *)c.device_id.ptr);
     }

@@ -22,6 +22,10 @@ struct pqi_host_element {
      * not the one it was sealed to; PQI_ERR_MISSING: the object is not in this hardware;
      * PQI_ERR_STORAGE: the blob is damaged. kek is secret and lies in protected memory. */
     pqi_status (*unwrap)(pqi_host_element *e, pqi_cspan blob, uint8_t kek[PQI_ELEMENT_KEK]);
+    /* What the hardware says about a P-256 key of the element, over extra: a statement as in pqi/attest.h, at
+     * most PQI_HALF_MAX bytes. NULL: it cannot. PQI_ERR_MISSING: it has no such key. */
+    pqi_status (*certify)(
+        pqi_host_element *e, pqi_key key, const uint8_t extra[32], pqi_span out, size_t *len);
     /* Flushes, logs out, wipes, frees. Persistent objects stay. */
     void (*close)(pqi_host_element *e);
 };

@@ -347,3 +347,15 @@ pqi_status pqi_host_provider_get_facts(const pqi_provider *p, pqi_host_provider_
         .secret = h->mem.secret};
     return PQI_OK;
 }
+
+pqi_status pqi_hostp_certify(
+    pqi_provider *p, pqi_key key, const uint8_t extra[32], pqi_span out, size_t *len)
+{
+    *len = 0;
+    if (!is_host(p)) {
+        return PQI_ERR_UNSUPPORTED;
+    }
+    pqi_host_element *e = ((pqi_hostp *)(void *)p)->element;
+    return e != NULL && e->certify != NULL ? e->certify(e, key, extra, out, len)
+                                           : PQI_ERR_UNSUPPORTED;
+}

@@ -45,6 +45,11 @@ typedef struct pqi_hostp {
 
 uint8_t *pqi_hostp_kek(const pqi_hostp *h);
 
+/* What the hardware behind p says about the P-256 half of a key, over extra: pqi_half of pqi/attest.h.
+ * PQI_ERR_UNSUPPORTED: no such provider, or its hardware cannot; PQI_ERR_MISSING: it has no such key. */
+PQI_MUST_CHECK pqi_status pqi_hostp_certify(
+    pqi_provider *p, pqi_key key, const uint8_t extra[32], pqi_span out, size_t *len);
+
 /* For pqi_soft_platform. */
 pqi_status pqi_hostp_save_keys(void *arg, pqi_cspan plain);
 pqi_status pqi_hostp_save_counters(void *arg, pqi_cspan blob);

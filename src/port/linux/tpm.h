@@ -221,6 +221,11 @@ pqi_status pqi_tpm_advance(void *arg, uint64_t value);
 pqi_status pqi_tpm_quote(
     void *arg, pqi_cspan nonce, uint32_t pcr_mask, pqi_span out, size_t *out_len);
 pqi_status pqi_tpm_random(void *arg, pqi_span out);
+pqi_status pqi_tpm_certify(
+    pqi_host_element *e, pqi_key key, const uint8_t extra[32], pqi_span out, size_t *len);
+/* length u16 || TPMS_ATTEST || length u16 || TPMT_SIGNATURE. PQI_ERR_SPACE: *len is what it takes. */
+PQI_MUST_CHECK pqi_status pqi_tpm_put_signed(
+    const TPM2B_ATTEST *a, const TPMT_SIGNATURE *s, pqi_span out, size_t *len);
 pqi_status pqi_tpm_wrap(
     pqi_host_element *e, const uint8_t kek[PQI_ELEMENT_KEK], pqi_span blob, size_t *len);
 pqi_status pqi_tpm_unwrap(pqi_host_element *e, pqi_cspan blob, uint8_t kek[PQI_ELEMENT_KEK]);

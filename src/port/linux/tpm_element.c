@@ -120,19 +120,20 @@ typedef struct quote_args {
     size_t *len;
 } quote_args;
 
-/* length u16 || TPMS_ATTEST || length u16 || TPMT_SIGNATURE: pqi/provider.h. */
-static pqi_status put_quote(const TPM2B_ATTEST *a, const TPMT_SIGNATURE *s, const quote_args *q)
+/* pqi/provider.h. */
+pqi_status pqi_tpm_put_signed(
+    const TPM2B_ATTEST *a, const TPMT_SIGNATURE *s, pqi_span out, size_t *len)
 {
     uint8_t sig[sizeof *s];
     size_t n = 0, at = 0;
     if (Tss2_MU_TPMT_SIGNATURE_Marshal(s, sig, sizeof sig, &n) != TSS2_RC_SUCCESS) {
         return PQI_ERR_PROVIDER;
     }
-    *q->len = 2u + a->size + 2u + n;
-    if (*q->len > q->out.len) {
+    *len = 2u + a->size + 2u + n;
+    if (*len > out.len) {
         return PQI_ERR_SPACE;
     }
-    uint8_t *p = q->out.ptr;
+    uint8_t *p = out.ptr;
     p[at++] = (uint8_t)(a->size >> 8);
     p[at++] = (uint8_t)a->size;
     memcpy(p + at, a->attestationData, a->size);
@@ -161,7 +162,7 @@ static pqi_status do_quote(tpm_element *e, tpm_conn *c, void *arg)
         st = pqi_tpm_check(c, rc, "a quote");
     }
     if (st == PQI_OK) {
-        st = put_quote(attest, sig, q);
+        st = pqi_tpm_put_signed(attest, sig, q->out, q->len);
     }
     Esys_Free(attest);
     Esys_Free(sig);
@@ -340,6 +341,7 @@ pqi_status pqi_tpm_element_open(pqi_host_element **out, const pqi_element_cfg *c
     e->host.element.arg = e;
     e->host.wrap = pqi_tpm_wrap;
     e->host.unwrap = pqi_tpm_unwrap;
+    e->host.certify = pqi_tpm_certify;
     e->host.close = close_element;
     pqi_status st = pqi_tpm_uri_parse(cfg->uri, &e->uri);
     if (st == PQI_OK) {

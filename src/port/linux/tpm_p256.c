@@ -3,9 +3,12 @@
 #include "port/linux/tpm.h"
 #include "port/linux/why.h"
 
+#include <pqi/attest.h>
 #include <pqi/wipe.h>
 
 #include <string.h>
+
+#include <tss2/tss2_mu.h>
 
 #define FIXED                                                                                      \
     (TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN |            \
@@ -352,4 +355,67 @@ pqi_status pqi_tpm_p256_dh(void *arg, pqi_key key, const uint8_t peer[65], uint8
         pqi_wipe(ss, 32);
     }
     return st;
+}
+
+/* ---- telling of it ----------------------------------------------------------------------------------------------- */
+
+typedef struct certify_args {
+    key_args key;
+    const uint8_t *extra;
+    pqi_span out;
+    size_t *len;
+} certify_args;
+
+/* TPM2_Certify wants the authorisation of both keys. One session serves one of them: the half has it; the
+ * attestation key has no password, so that an empty one in clear tells nothing. */
+static pqi_status do_certify(tpm_element *e, tpm_conn *c, void *arg)
+{
+    const certify_args *a = arg;
+    const tpm_key *k;
+    ESYS_TR half = ESYS_TR_NONE, ak = ESYS_TR_NONE;
+    TPM2B_PUBLIC pub;
+    TPM2B_DATA extra = {.size = PQI_HALF_EXTRA};
+    TPM2B_ATTEST *attest = NULL;
+    TPMT_SIGNATURE *sig = NULL;
+    const TPMT_SIG_SCHEME scheme = {.scheme = TPM2_ALG_NULL};
+    uint8_t name[PQI_TPM_NAME_LEN];
+    size_t at = 2, n = 0;
+    memcpy(extra.buffer, a->extra, PQI_HALF_EXTRA);
+    pqi_status st = find(e, &a->key, &k);
+    if (st == PQI_OK) {
+        st = pqi_tpm_read_public(c, k->handle, &pub, name);
+    }
+    if (st == PQI_OK) {
+        st = pqi_tpm_object(c, e->uri.base + TPM_AK, e->table.ak_name, &ak);
+    }
+    if (st == PQI_OK) {
+        st = take_key(e, c, &a->key, &half);
+    }
+    if (st == PQI_OK) {
+        TSS2_RC rc = Esys_Certify(c->esys, half, ak, pqi_tpm_with(c, TPM_PLAIN), ESYS_TR_PASSWORD,
+            ESYS_TR_NONE, &extra, &scheme, &attest, &sig);
+        st = pqi_tpm_check(c, rc, "a statement about a key");
+    }
+    pqi_tpm_drop_secret(e, c, half);
+    if (st == PQI_OK && (a->out.len < at || Tss2_MU_TPM2B_PUBLIC_Marshal(&pub, a->out.ptr,
+                                                a->out.len, &at) != TSS2_RC_SUCCESS)) {
+        st = PQI_ERR_SPACE;
+    }
+    if (st == PQI_OK) {
+        a->out.ptr[0] = (uint8_t)((at - 2u) >> 8);
+        a->out.ptr[1] = (uint8_t)(at - 2u);
+        st = pqi_tpm_put_signed(attest, sig, (pqi_span){a->out.ptr + at, a->out.len - at}, &n);
+    }
+    *a->len = st == PQI_OK ? at + n : 0;
+    Esys_Free(attest);
+    Esys_Free(sig);
+    return st;
+}
+
+pqi_status pqi_tpm_certify(
+    pqi_host_element *e, pqi_key key, const uint8_t extra[32], pqi_span out, size_t *len)
+{
+    certify_args a = {.key = {.key = key}, .extra = extra, .out = out, .len = len};
+    *len = 0;
+    return pqi_tpm_run(e->element.arg, do_certify, &a);
 }
