@@ -51,6 +51,7 @@ typedef enum pqi_op {
     PQI_OP_RESUME,      /* going on with a session after a restart: class L whatever cls says */
     PQI_OP_HANDSHAKE,   /* a new session: class H whatever cls says */
     PQI_OP_PEER,        /* learning or changing a peer: class H whatever cls says */
+    PQI_OP_STOP, /* a session that is to carry class S and nothing else: class S whatever cls says */
     PQI_OP_INT32_ = 2147483647
 } pqi_op;
 

@@ -70,7 +70,7 @@ static gate_ask take(const pqi_gate_in *in)
 
 static bool in_range(const gate_ask *q)
 {
-    return q->fresh < PQI_FRESH_COUNT_ && q->flags >> PQI_GATE_FLAGS == 0 && q->op <= PQI_OP_PEER &&
+    return q->fresh < PQI_FRESH_COUNT_ && q->flags >> PQI_GATE_FLAGS == 0 && q->op <= PQI_OP_STOP &&
            q->cls < CLASSES && q->known <= 1 && q->grace <= 1 && q->witness <= 1;
 }
 
@@ -83,6 +83,8 @@ static uint32_t column(const gate_ask *q)
         return q->cls;
     case PQI_OP_RESUME:
         return PQI_CLASS_L;
+    case PQI_OP_STOP:
+        return PQI_CLASS_S;
     default:
         return PQI_CLASS_H;
     }

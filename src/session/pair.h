@@ -323,6 +323,9 @@ bool pqi_pair_passes(const pqi_pair_env *env, uint32_t index, const pqi_hs_polic
 
 /* Is there a session, stable or the one before it, that both ends confirmed? */
 bool pqi_pair_has_session(const pqi_pair_env *env, uint32_t index);
+/* Would a message of class S go nowhere? There is no stable session, the peer says that it has not got it, or it
+ * is used up. */
+bool pqi_pair_needs(const pqi_pair_env *env, uint32_t index);
 
 /* What is to be on the medium: counters reserved ahead, resumption secrets. Store it, with nothing
  * else done to the pair in between, then call pqi_pair_stored(). Secret: wipe it.

@@ -130,6 +130,16 @@ bool pqi_pair_has_session(const pqi_pair_env *env, uint32_t index)
     return index < env->n_pairs && env->pairs[index].core.stable != 0;
 }
 
+bool pqi_pair_needs(const pqi_pair_env *env, uint32_t index)
+{
+    if (!pqi_pair_has_session(env, index) || env->pairs[index].why == PQI_PAIR_WHY_NOSESS) {
+        return true;
+    }
+    const pqi_ratchet_limits *l = env->ratchet->limits;
+    const pqi_ratchet_view v = pqi_pair_session(env, env->pairs[index].core.stable);
+    return v.r->msgs >= l->session_msgs || v.send.head->next >= l->epoch_msgs;
+}
+
 /* ---- policy -------------------------------------------------------------------------------------- */
 
 static bool allows(

@@ -73,6 +73,7 @@ class Oracle:
         self.seconds = 0.0
         self.starts = {}
         self.quiet_phase = False
+        self.heard = self.only = 0  # messages before the quiet period; of class S alone
         self.quiet_sent = set()
         self.talked = set()
         self.counts = {"sent": 0, "accepted": 0, "refused": 0, "seals": 0, "crashes": 0,
@@ -136,6 +137,9 @@ class Oracle:
             self.broken(why, "%s allows class H to %s" % (node, peer))
         if not classes & books.S:
             self.broken("unsafe", "%s does not allow class S to %s" % (node, peer))
+        if not self.quiet_phase:
+            self.heard += 1
+            self.only += classes == books.S
 
     def on_unsent(self, node, peer, cls, reason):
         if cls == 3 and reason not in ("ok", "self-revoked", "peer-revoked"):
@@ -297,11 +301,16 @@ class Oracle:
 
     def expect(self, must, never):
         """What a scenario says beyond the rules. must: "healed N" (rounds with a KEM, each noted at
-        both ends), "rollback"; never: texts that may not be accepted."""
+        both ends), "rollback", "heard N" and "only N" (messages that arrived before the quiet period; with class S
+        and no other); never: texts that may not be accepted."""
         for words in (m.split() for m in must):
             if words[0] == "healed" and self.notes.get(HEALED, 0) < int(words[1]):
                 self.broken("unhealed", "%d rounds with a KEM were noted, not %s" % (
                     self.notes.get(HEALED, 0), words[1]))
+            if words[0] == "heard" and self.heard < int(words[1]):
+                self.broken("unheard", "%d messages arrived, not %s" % (self.heard, words[1]))
+            if words[0] == "only" and self.only < int(words[1]):
+                self.broken("unlimited", "%d messages were of class S alone, not %s" % (self.only, words[1]))
         if "rollback" in must and not (self.notes.get(8) or self.notes.get(16)):
             self.broken("unwitnessed", "nobody noticed the old state")
         for key in self.accepted:

@@ -444,11 +444,14 @@ static void handshakes(void **state)
     }
 }
 
-/* What is wanted while the gate is closed begins when it opens, with nothing else to remind of it. */
+/* What is wanted while the gate is closed begins when it opens, with nothing else to remind of it. (Where class S
+ * may be said it begins at once: inv_stop.) */
 static void goes_on_by_itself(void **state)
 {
     (void)state;
-    world *w = world_new(PQI_SESSIONS_REQUIRE);
+    dev_spec ctl = spec_ctl;
+    ctl.also_s = 0;
+    world *w = world_of(spec_pump, ctl, PQI_SESSIONS_REQUIRE);
     to_state(w->pump, &states[1]);
     assert_int_equal(send_cls(w->pump, "control", FLOW, PQI_CLASS_L, &w->m), PQI_ERR_MISSING);
     for (int i = 0; i < 20; i++) {

@@ -121,6 +121,9 @@ static int column_of(const pqi_gate_in *in)
     if (in->op == PQI_OP_RECEIVE || in->op == PQI_OP_SEND) {
         return (int)in->cls; /* L, M, H, S */
     }
+    if (in->op == PQI_OP_STOP) {
+        return 3;
+    }
     return in->op == PQI_OP_RESUME ? 0 : 2;
 }
 
@@ -187,10 +190,10 @@ static uint64_t asked;
 /* Every freshness, operation, class and answer about the peer, with these flags. */
 static void all_with(unsigned flags)
 {
-    for (unsigned k = 0; k < PQI_FRESH_COUNT_ * 5u * 4u * 8u; k++) {
-        const pqi_gate_in in = {.fresh = (pqi_fresh)(k / 160u),
+    for (unsigned k = 0; k < PQI_FRESH_COUNT_ * 6u * 4u * 8u; k++) {
+        const pqi_gate_in in = {.fresh = (pqi_fresh)(k / 192u),
             .flags = flags,
-            .op = (pqi_op)(k / 32u % 5u),
+            .op = (pqi_op)(k / 32u % 6u),
             .cls = (pqi_class)(k / 8u % 4u),
             .known = k & 1u,
             .grace = k >> 1 & 1u,
@@ -235,7 +238,7 @@ static void nonsense_is_refused(void **state)
         in.fresh = (pqi_fresh)bad_fresh[i];
         assert_int_equal(pqi_gate(&in), PQI_REASON_UNKNOWN);
     }
-    static const int bad_op[] = {-1, 5, 256, PQI_OP_INT32_};
+    static const int bad_op[] = {-1, 6, 256, PQI_OP_INT32_};
     for (size_t i = 0; i < sizeof bad_op / sizeof bad_op[0]; i++) {
         pqi_gate_in in = good;
         in.op = (pqi_op)bad_op[i];
@@ -279,11 +282,14 @@ static void what_the_page_promises(void **state)
                 assert_int_equal(pqi_reason_allows(pqi_gate(&in)), in.flags == 0);
             }
         }
+        /* and finds a session to arrive in */
+        const pqi_gate_in made = {.fresh = (pqi_fresh)f, .flags = gaps, .op = PQI_OP_STOP};
+        assert_int_equal(pqi_gate(&made), PQI_REASON_OK);
     }
     /* nothing is done with or by a revoked device */
-    for (unsigned k = 0; k < PQI_FRESH_COUNT_ * 5u * 4u; k++) {
-        pqi_gate_in in = {.fresh = (pqi_fresh)(k / 20u),
-            .op = (pqi_op)(k / 4u % 5u),
+    for (unsigned k = 0; k < PQI_FRESH_COUNT_ * 6u * 4u; k++) {
+        pqi_gate_in in = {.fresh = (pqi_fresh)(k / 24u),
+            .op = (pqi_op)(k / 4u % 6u),
             .cls = (pqi_class)(k % 4u),
             .known = 1,
             .grace = 1,

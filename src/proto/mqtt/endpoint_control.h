@@ -25,6 +25,10 @@ typedef struct pqi_ep_deed {
 pqi_cspan pqi_ep_acl_topic(pqi_cspan topic);
 /* Asks the gate. Counts nothing. */
 pqi_reason pqi_ep_gate(const pqi_endpoint *e, const pqi_now *now, const pqi_ep_deed *d);
+/* Asks it for a handshake or a resumption with this peer. *exception: it is allowed only for what class S needs,
+ * or because the peer is a witness. */
+pqi_reason pqi_ep_gate_session(
+    const pqi_endpoint *e, const pqi_now *now, const pqi_peer *p, pqi_op op, bool *exception);
 /* Is that a refusal? Then it is counted. */
 bool pqi_ep_refused(pqi_endpoint *e, pqi_reason r);
 /* A refusal becomes an event. */
@@ -72,9 +76,12 @@ void pqi_ep_side_poll(
 /* Questions to the control plane; wait_ms at most what it was. */
 void pqi_ep_ask_poll(pqi_endpoint *e, const pqi_now *now, pqi_span out, pqi_outpacket *o);
 
-/* ---- a session that was made as the exception for a witness -------------------------------------- */
+/* ---- a session that was made as an exception ------------------------------------------------------ */
 
-/* It carries control objects and class S until a handshake would be allowed without the exception. Returns
+/* After the pair took this packet, which was let through as it says: what the session is. */
+void pqi_ep_note_exception(
+    pqi_endpoint *e, size_t at, pqi_op op, bool exception, const pqi_pair_event *pe, uint8_t type);
+/* It carries control objects and class S until what made it would be allowed without the exception. Returns
  * why; PQI_REASON_OK: it carries everything. */
 pqi_reason pqi_ep_control_only(pqi_endpoint *e, const pqi_now *now, size_t at);
 

@@ -83,12 +83,15 @@ static unsigned topic_flags(const pqi_endpoint *e, const pqi_ep_deed *d, pqi_cla
     return f;
 }
 
-/* A handshake and learning a peer count as H, going on with a session as L: demands on the peer are those of
+/* A handshake and learning a peer count as H, going on with a session as L, one for class S alone as S: demands on the peer are those of
  * that class. */
 static pqi_class counts_as(const pqi_ep_deed *d)
 {
     if (d->op == PQI_OP_HANDSHAKE || d->op == PQI_OP_PEER) {
         return PQI_CLASS_H;
+    }
+    if (d->op == PQI_OP_STOP) {
+        return PQI_CLASS_S;
     }
     return d->op == PQI_OP_RESUME ? PQI_CLASS_L : d->cls;
 }
@@ -113,6 +116,49 @@ pqi_reason pqi_ep_gate(const pqi_endpoint *e, const pqi_now *now, const pqi_ep_d
         .witness = witness && !d->no_witness,
     };
     return pqi_gate(&in);
+}
+
+/* ---- sessions that are made as an exception ------------------------------------------------------ */
+
+static bool says_stop(uint8_t rights, unsigned cls)
+{
+    return (rights & PQI_RIGHT_PUB) != 0 && cls == PQI_CLASS_S;
+}
+
+/* Has class S no other way than a session with this peer, and may one of the ends say it? Where v1 packets go
+ * both ways they carry it. */
+static bool stop_needs(const pqi_endpoint *e, const pqi_peer *p)
+{
+    bool any = false;
+    if (pqi_ep_v1_allowed(e) && p->sig != NULL && e->cert.sig_alg != 0) {
+        return false;
+    }
+    for (uint32_t i = 0; i < p->n_scopes && i < PQI_SCOPES_MAX; i++) {
+        any = any || says_stop(p->scopes[i].rights, p->scopes[i].cls);
+    }
+    for (uint32_t i = 0; i < e->cert.n_scopes && i < PQI_SCOPES_MAX; i++) {
+        any = any || says_stop(e->cert.scopes[i].rights, (unsigned)e->cert.scopes[i].cls);
+    }
+    return any;
+}
+
+pqi_reason pqi_ep_gate_session(
+    const pqi_endpoint *e, const pqi_now *now, const pqi_peer *p, pqi_op op, bool *exception)
+{
+    pqi_ep_deed d = {.peer = p, .op = op, .no_witness = true};
+    const pqi_reason plain = pqi_ep_gate(e, now, &d);
+    *exception = false;
+    if (pqi_reason_allows(plain)) {
+        return plain;
+    }
+    d.no_witness = false;
+    pqi_reason r = pqi_ep_gate(e, now, &d);
+    if (!pqi_reason_allows(r) && stop_needs(e, p)) {
+        d.op = PQI_OP_STOP;
+        r = pqi_ep_gate(e, now, &d);
+    }
+    *exception = pqi_reason_allows(r);
+    return *exception ? r : plain;
 }
 
 bool pqi_ep_refused(pqi_endpoint *e, pqi_reason r)

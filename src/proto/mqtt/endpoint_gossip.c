@@ -232,21 +232,52 @@ void pqi_ep_ask_poll(pqi_endpoint *e, const pqi_now *now, pqi_span out, pqi_outp
     o->wait_ms = wait_ms < o->wait_ms ? wait_ms : o->wait_ms;
 }
 
-/* ---- a session that was made as the exception for a witness -------------------------------------- */
+/* ---- a session that was made as an exception ------------------------------------------------------ */
+
+/* The responder knows who it is from the CONF on; the initiator from the RESP on, and is in the session when it
+ * heard the peer in it. An INIT alone is nobody's and changes nothing. A resumption goes on with what was there:
+ * what that was not it does not become. */
+void pqi_ep_note_exception(
+    pqi_endpoint *e, size_t at, pqi_op op, bool exception, const pqi_pair_event *pe, uint8_t type)
+{
+    uint8_t *f = &side_of(e, at)->flags;
+    const bool resp = type == PQI_HS_T_RESP_S || type == PQI_HS_T_RESP_K;
+    const bool up = (pe->what & PQI_PAIR_EV_SESSION) != 0;
+    if ((pe->what & PQI_PAIR_EV_DROP) != 0) {
+        return;
+    }
+    if (op == PQI_OP_RESUME) {
+        *f &= (uint8_t)~PQI_EP_NEXT;
+        *f |= exception ? PQI_EP_ON : 0u;
+    } else if (op == PQI_OP_HANDSHAKE && resp) {
+        *f &= (uint8_t)~PQI_EP_NEXT;
+        *f |= exception ? PQI_EP_NEXT : 0u;
+    } else if (up) {
+        const bool only = op == PQI_OP_HANDSHAKE ? exception : (*f & PQI_EP_NEXT) != 0;
+        *f &= (uint8_t)~PQI_EP_NEXT;
+        *f |= only ? PQI_EP_ONLY : 0u;
+    }
+}
 
 pqi_reason pqi_ep_control_only(pqi_endpoint *e, const pqi_now *now, size_t at)
 {
     pqi_ep_side *s = e->sessions != NULL ? side_of(e, at) : NULL;
-    if (s == NULL || (s->flags & PQI_EP_ONLY) == 0) {
+    if (s == NULL || (s->flags & (PQI_EP_ONLY | PQI_EP_ON)) == 0) {
         return PQI_REASON_OK;
     }
-    const pqi_ep_deed d = {.peer = &e->cfg.peers[at], .op = PQI_OP_HANDSHAKE, .no_witness = true};
+    const bool made = (s->flags & PQI_EP_ONLY) != 0;
+    const pqi_ep_deed d = {.peer = &e->cfg.peers[at],
+        .op = made ? PQI_OP_HANDSHAKE : PQI_OP_RESUME,
+        .no_witness = true};
     const pqi_reason r = pqi_ep_gate(e, now, &d);
-    if (pqi_reason_allows(r)) {
-        s->flags &= (uint8_t)~PQI_EP_ONLY;
+    if (!pqi_reason_allows(r)) {
+        return r;
+    }
+    s->flags &= (uint8_t)~PQI_EP_ON;
+    s->flags &= (uint8_t)~PQI_EP_ONLY;
+    if (made) {
         e->sessions->env.pairs[at].dirty = 1; /* it is one like any other, and stored */
         pqi_ep_session_mark(e, at);
-        return PQI_REASON_OK;
     }
-    return r;
+    return PQI_REASON_OK;
 }

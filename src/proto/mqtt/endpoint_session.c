@@ -338,14 +338,17 @@ static bool choose(const pqi_endpoint *e, const pqi_peer *p, pqi_hs_choice *out)
            pqi_ct_is_zero_mask(p->cert384, sizeof p->cert384) == 0;
 }
 
-/* What we begin by ourselves while we know what we know. A resumption counts as L, a handshake as H. */
-static uint8_t closed(const pqi_endpoint *e, const pqi_peer *p, const pqi_now *now)
+/* What we begin by ourselves while we know what we know. A resumption counts as L, a handshake as H. No exception
+ * takes the place of a session that carries class S as it is. */
+static uint8_t closed(const pqi_endpoint *e, size_t at, const pqi_now *now)
 {
-    const pqi_ep_deed resume = {.peer = p, .op = PQI_OP_RESUME};
-    const pqi_ep_deed handshake = {.peer = p, .op = PQI_OP_HANDSHAKE};
-    return (
-        uint8_t)((pqi_reason_allows(pqi_ep_gate(e, now, &resume)) ? 0u : PQI_PAIR_NO_RESUME) |
-                 (pqi_reason_allows(pqi_ep_gate(e, now, &handshake)) ? 0u : PQI_PAIR_NO_HANDSHAKE));
+    const pqi_peer *p = &e->cfg.peers[at];
+    bool on = false, made = false;
+    const bool resumes = pqi_reason_allows(pqi_ep_gate_session(e, now, p, PQI_OP_RESUME, &on));
+    const bool begins = pqi_reason_allows(pqi_ep_gate_session(e, now, p, PQI_OP_HANDSHAKE, &made));
+    const bool needed = !made || pqi_pair_needs(&e->sessions->env, (uint32_t)at);
+    return (uint8_t)((resumes ? 0u : PQI_PAIR_NO_RESUME) |
+                     (begins && needed ? 0u : PQI_PAIR_NO_HANDSHAKE));
 }
 
 bool pqi_ep_link_of(pqi_endpoint *e, size_t at, const pqi_now *now, pqi_ep_link *out)
@@ -374,7 +377,6 @@ bool pqi_ep_link_of(pqi_endpoint *e, size_t at, const pqi_now *now, pqi_ep_link 
     out->at.min_level = e->cfg.policy.min_level;
     out->at.head_epoch = now->control_epoch;
     memcpy(out->at.head_hash, e->ctl.s.head.hash, PQI_HS_HEAD);
-    out->at.closed = closed(e, p, now);
     out->at.now_ms = now->mono_ms;
     if ((s->marks[at] & PQI_EP_RESTORED) == 0) {
         if ((s->marks[at] & PQI_EP_UNREAD) != 0) {
@@ -388,5 +390,6 @@ bool pqi_ep_link_of(pqi_endpoint *e, size_t at, const pqi_now *now, pqi_ep_link 
         }
         s->marks[at] |= PQI_EP_RESTORED;
     }
+    out->at.closed = closed(e, at, now);
     return true;
 }

@@ -32,7 +32,9 @@ typedef struct pqi_ep_side {
 #define PQI_EP_GOSSIP 0x01u /* a head */
 #define PQI_EP_ANSWER 0x02u /* our word as a witness */
 #define PQI_EP_ASKED  0x04u /* it was asked for its word over the nonce that is open */
-#define PQI_EP_ONLY   0x08u /* its session was made as the exception for a witness */
+#define PQI_EP_ONLY   0x08u /* its session was made by a handshake that was an exception */
+#define PQI_EP_ON     0x10u /* its session was gone on with as an exception */
+#define PQI_EP_NEXT   0x20u /* so was the RESP that its candidate in role I came of */
 
 /* In cfg.sessions.mem, and behind it everything it points to. */
 typedef struct pqi_ep_sessions {

@@ -156,7 +156,7 @@ typedef struct session_in {
 } session_in;
 
 /* First the time: what age takes from the classes must not make a late command a message of class S. A session
- * that was made as the exception for a witness carries nothing else yet. */
+ * that was made as an exception carries nothing else yet. */
 static pqi_drop classes_of(
     pqi_endpoint *e, const session_in *x, const pqi_pair_event *pe, uint8_t *classes, pqi_event *ev)
 {
@@ -240,21 +240,18 @@ static pqi_op op_of(uint8_t type)
     }
 }
 
-/* May it be worked on? *exception: only because the peer is a witness. */
-static pqi_drop ask_gate(pqi_endpoint *e, const session_in *x, bool *exception, pqi_event *ev)
+/* May it be worked on? *exception: only for class S, or because the peer is a witness. */
+static pqi_drop ask_gate(
+    pqi_endpoint *e, const session_in *x, pqi_op op, bool *exception, pqi_event *ev)
 {
-    pqi_ep_deed d = {.peer = &e->cfg.peers[x->at], .op = op_of(x->in->payload.ptr[0])};
-    *exception = false;
-    if (d.op == PQI_OP_RECEIVE) {
+    if (op == PQI_OP_RECEIVE) {
         return PQI_DROP_NONE;
     }
-    const pqi_reason r = pqi_ep_gate(e, x->now, &d);
+    const pqi_reason r = pqi_ep_gate_session(e, x->now, &e->cfg.peers[x->at], op, exception);
     if (pqi_ep_refused(e, r)) {
         ev->reason = r;
         return PQI_DROP_CLOSED;
     }
-    d.no_witness = true;
-    *exception = !pqi_reason_allows(pqi_ep_gate(e, x->now, &d));
     return PQI_DROP_NONE;
 }
 
@@ -294,9 +291,11 @@ void pqi_ep_on_session(
     pqi_ep_link p;
     pqi_pair_event pe;
     bool exception = false;
+    pqi_op op = PQI_OP_RECEIVE;
     pqi_drop d = admit(e, &x, &p, ev);
     if (d == PQI_DROP_NONE) {
-        d = ask_gate(e, &x, &exception, ev);
+        op = op_of(in->payload.ptr[0]);
+        d = ask_gate(e, &x, op, &exception, ev);
     }
     if (d != PQI_DROP_NONE) {
         pqi_ep_drop(ev, d);
@@ -307,10 +306,7 @@ void pqi_ep_on_session(
         pqi_ep_drop(ev, PQI_DROP_STATE);
         return;
     }
-    if (exception && (pe.what & PQI_PAIR_EV_DROP) == 0 &&
-        !pqi_pair_has_session(&s->env, (uint32_t)x.at)) {
-        s->sides[x.at].flags |= PQI_EP_ONLY;
-    }
+    pqi_ep_note_exception(e, x.at, op, exception, &pe, in->payload.ptr[0]);
     pqi_ep_session_after(e, &p);
     tell(e, &p, &pe, &x, ev);
 }
@@ -388,6 +384,17 @@ static pqi_status peer_of(const pqi_endpoint *e, pqi_cspan id, size_t *at)
     return *at == PQI_EP_NO_PEER ? PQI_ERR_MISSING : PQI_OK;
 }
 
+/* An exception takes the place of no session that carries class S as it is. */
+static pqi_reason may_connect(pqi_endpoint *e, const pqi_now *now, size_t at, bool refresh)
+{
+    bool exception = false;
+    const pqi_peer *p = &e->cfg.peers[at];
+    const pqi_reason r = pqi_ep_gate_session(e, now, p, PQI_OP_HANDSHAKE, &exception);
+    const pqi_ep_deed d = {.peer = p, .op = PQI_OP_HANDSHAKE, .no_witness = true};
+    const bool spare = exception && refresh && !pqi_pair_needs(&e->sessions->env, (uint32_t)at);
+    return spare ? pqi_ep_gate(e, now, &d) : r;
+}
+
 pqi_status pqi_endpoint_connect(pqi_endpoint *e, const pqi_now *now, pqi_cspan peer, int refresh)
 {
     size_t at = 0;
@@ -398,8 +405,7 @@ pqi_status pqi_endpoint_connect(pqi_endpoint *e, const pqi_now *now, pqi_cspan p
         return st;
     }
     const pqi_now then = pqi_ctl_now(&e->ctl, now);
-    const pqi_ep_deed d = {.peer = &e->cfg.peers[at], .op = PQI_OP_HANDSHAKE};
-    const pqi_reason r = pqi_ep_gate(e, &then, &d);
+    const pqi_reason r = may_connect(e, &then, at, refresh != 0);
     e->seen = *now;
     e->reason = PQI_REASON_OK;
     if (pqi_ep_refused(e, r)) {

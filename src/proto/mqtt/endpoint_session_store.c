@@ -115,7 +115,9 @@ pqi_status pqi_ep_session_store(pqi_endpoint *e, const pqi_ep_link *p)
     pqi_sess_record rec = {0};
     room r;
     pqi_status st = pqi_pair_record(&s->env, &p->at, &rec);
-    if (st == PQI_OK && (s->sides[p->at.index].flags & PQI_EP_ONLY) != 0) {
+    const uint8_t f = s->sides[p->at.index].flags;
+    const bool next = (f & PQI_EP_NEXT) != 0 && s->env.pairs[p->at.index].core.role == PQI_PAIR_I;
+    if (st == PQI_OK && ((f & PQI_EP_ONLY) != 0 || next)) {
         pqi_wipe(rec.gen, sizeof rec.gen); /* no restart makes more of it than it is */
         rec.n = 0;
     }
