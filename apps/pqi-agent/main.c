@@ -120,13 +120,17 @@ int agent_serve(pqi_agent_core *core, int fd)
     if (rc == AGENT_OK && listen(fd, 64) != 0) {
         rc = agent_fail(AGENT_ENV, NULL, "cannot listen: %s", strerror(errno));
     }
-    if (rc == AGENT_OK) {
+    const bool served = rc == AGENT_OK;
+    if (served) {
         note(core, "start", PQI_OK);
         rc = pqi_agent_loop_run(loop, &stop_, &reload_, agent_reload) == PQI_OK ? AGENT_OK
                                                                                 : AGENT_ENV;
+    }
+    pqi_agent_loop_free(loop); /* whoever was at work has its line now */
+    if (served) {
+        pqi_agent_audit_settle(&core->audit, true);
         note(core, "stop", PQI_OK);
     }
-    pqi_agent_loop_free(loop);
     return rc;
 }
 

@@ -4,6 +4,7 @@
 
 #include "port/linux/why.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -247,10 +248,57 @@ static const char *or_null(const char *text)
     return text[0] != '\0' ? text : NULL;
 }
 
+/* Threads of this process; 0: unknown. */
+static unsigned threads(void)
+{
+    unsigned n = 0;
+    DIR *d = opendir("/proc/self/task");
+    for (const struct dirent *e = NULL; d != NULL && (e = readdir(d)) != NULL;) {
+        n += e->d_name[0] != '.' ? 1u : 0u;
+    }
+    if (d != NULL) {
+        (void)closedir(d);
+    }
+    return n;
+}
+
+/* The D-Bus library behind tabrmd starts threads and looks programs up. */
+static int refuse_bus(const pqi_agent_store *s)
+{
+    if (!pqi_agent_store_by_bus(s)) {
+        return AGENT_OK;
+    }
+    return agent_fail(AGENT_ENV,
+        "provider=tpm:device:/dev/tpmrm0 and a line \"allow /dev/tpmrm0\": the kernel's resource "
+        "manager takes the place of tpm2-abrmd; a directory keeps its provider, so make a new one",
+        "the store %s in %s reaches its TPM by D-Bus (tpm:tabrmd), which the sandbox of an agent "
+        "has no "
+        "room for",
+        s->name, s->dir);
+}
+
+/* Landlock holds the thread that asks for it and those that it starts later. */
+static int refuse_threads(const pqi_agent_store *s, unsigned before)
+{
+    unsigned now = threads();
+    if (now != 0 && now == before) {
+        return AGENT_OK;
+    }
+    return agent_fail(AGENT_ENV, "another driver or module, or the store without an agent",
+        "the driver of the store %s in %s has started threads (%u, there were %u), which the "
+        "sandbox would not hold",
+        s->name, s->dir, now, before);
+}
+
 int agent_open_stores(pqi_agent_core *core)
 {
+    const unsigned before = threads();
     for (size_t i = 0; i < core->config->n_stores; i++) {
         pqi_agent_store *s = &core->config->store[i];
+        int rc = refuse_bus(s);
+        if (rc != AGENT_OK) {
+            return rc;
+        }
         const pqi_host_provider_cfg cfg = {.algs = &core->algs,
             .dir = s->dir,
             .kek = {.key_file = or_null(s->key_file),
@@ -266,6 +314,10 @@ int agent_open_stores(pqi_agent_core *core)
             return agent_fail(AGENT_ENV, or_null(pqi_why_get()),
                 "cannot open the store %s in %s: %s (%s)", s->name, s->dir, pqi_status_text(st),
                 pqi_status_name(st));
+        }
+        rc = refuse_threads(s, before);
+        if (rc != AGENT_OK) {
+            return rc;
         }
     }
     return AGENT_OK;

@@ -64,6 +64,10 @@ void agent_rig_make(agent_rig *r, const char *acl)
     (void)snprintf(r->audit, sizeof r->audit, "%s/log/audit", r->top);
     const char *provider = getenv("PQI_TEST_AGENT_PROVIDER");
     (void)snprintf(r->provider, sizeof r->provider, "%s", provider != NULL ? provider : "");
+    const char *path = getenv("PQI_TEST_AGENT_ALLOW");
+    if (path != NULL) {
+        (void)snprintf(r->extra, sizeof r->extra, "allow %s\n", path);
+    }
 }
 
 static void write_config(const agent_rig *r)

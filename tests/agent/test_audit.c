@@ -9,6 +9,7 @@
 
 #include <signal.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 static tmp_dir d;
 static char path[128];
@@ -272,31 +273,235 @@ static void room_in_the_new_file(void **state)
     (void)tmp_dir_clear(&d, 1);
 }
 
-static void flood_of_refusals(void **state)
+/* ---- refusals ------------------------------------------------------------------------------------- */
+
+static uint64_t clock_ms = 1000; /* ms */
+
+static uint64_t fake_clock(void)
+{
+    return clock_ms;
+}
+
+static void refuse(uid_t uid, pqi_status st)
+{
+    const pqi_agent_peer peer = {.uid = uid, .gid = 1, .pid = 1};
+    const pqi_agent_event e = {"sign", &peer, "pump-1", NULL, st};
+    pqi_agent_audit_refused(&log_, &e);
+}
+
+static void open_with_clock(uint64_t size, unsigned keep)
+{
+    open_log(size, keep);
+    log_.now_ms = fake_clock;
+}
+
+static uint64_t sum_of(const char *text, const char *field)
+{
+    uint64_t sum = 0;
+    for (const char *p = text; (p = strstr(p, field)) != NULL; p++) {
+        sum += strtoul(p + strlen(field), NULL, 10);
+    }
+    return sum;
+}
+
+static unsigned count_of(const char *text, const char *what)
+{
+    unsigned n = 0;
+    for (const char *p = text; (p = strstr(p, what)) != NULL; p++) {
+        n++;
+    }
+    return n;
+}
+
+/* Refusals that any line tells of. */
+static uint64_t told(const char *text)
+{
+    return sum_of(text, "\"refused\":") + sum_of(text, "\"skipped\":");
+}
+
+/* One user, one reason: the first at once, the others as a number when the window is over. */
+static void refusals_fold(void **state)
 {
     (void)state;
     static char text[65536];
     uint64_t n = 0;
     begin();
-    open_log(0, 0);
-    const pqi_agent_event e = {"sign", &who, "pump-1", NULL, PQI_ERR_POLICY};
+    open_with_clock(0, 0);
     for (int i = 0; i < 1000; i++) {
-        pqi_agent_audit_refused(&log_, &e);
+        refuse(7, PQI_ERR_POLICY);
+        refuse(7, i < 10 ? PQI_ERR_LIMIT : PQI_ERR_POLICY);
     }
-    assert_int_equal(put("PQI4 v1"), PQI_OK);
+    (void)slurp(text, sizeof text);
+    assert_int_equal(count_of(text, "\n"), 2);
+    assert_non_null(
+        strstr(text, "\"op\":\"sign\",\"uid\":7,\"gid\":1,\"pid\":1,\"store\":\"pump-1\","
+                     "\"status\":\"PQI_ERR_POLICY\",\"refused\":1,\"hash\":"));
+    clock_ms += PQI_AGENT_FOLD_MS - 1;
+    pqi_agent_audit_settle(&log_, false); /* not yet */
+    (void)slurp(text, sizeof text);
+    assert_int_equal(count_of(text, "\n"), 2);
+    clock_ms++;
+    pqi_agent_audit_settle(&log_, false);
+    (void)slurp(text, sizeof text);
+    assert_int_equal(count_of(text, "\n"), 4);
+    assert_non_null(strstr(
+        text, "\"op\":\"refused\",\"uid\":7,\"status\":\"PQI_ERR_POLICY\",\"refused\":1989,"));
+    assert_non_null(
+        strstr(text, "\"op\":\"refused\",\"uid\":7,\"status\":\"PQI_ERR_LIMIT\",\"refused\":9,"));
+    refuse(7, PQI_ERR_POLICY); /* a new window has its first line */
+    refuse(8, PQI_ERR_POLICY);
+    (void)slurp(text, sizeof text);
+    assert_int_equal(count_of(text, "\n"), 6);
+    assert_int_equal(told(text), 2002);
     pqi_agent_audit_close(&log_);
     assert_int_equal(verify(&n), PQI_OK);
-    assert_true(n < 200);
+    (void)tmp_dir_clear(&d, 1);
+}
+
+static pqi_status put_plain(const char *what)
+{
+    const pqi_agent_event e = {what, NULL, NULL, NULL, PQI_OK};
+    return pqi_agent_audit_write(&log_, &e);
+}
+
+/* A flood by many users for hours, over restarts: not one line of honest use is pushed out, refusals stay in
+ * their part of the file, and every one of them is counted. */
+static void flood_of_refusals(void **state)
+{
+    (void)state;
+    static char text[1u << 17];
+    const uint64_t size = 65536;
+    uint64_t n = 0, refused = 0;
+    unsigned honest = 0;
+    begin();
+    open_with_clock(size, 1);
+    for (uid_t i = 0; i < 100000; i++) {
+        refuse(i % 500, PQI_ERR_POLICY);
+        refused++;
+        clock_ms += 100;
+        if (i % 1000 == 0) {
+            assert_int_equal(pqi_agent_audit_ready(&log_), PQI_OK);
+            assert_int_equal(put("PQI4 v1"), PQI_OK);
+            honest++;
+        }
+        if (i % 9999 == 0) {
+            pqi_agent_audit_settle(&log_, true);
+            assert_int_equal(put_plain("stop"), PQI_OK); /* carries what no line told */
+            pqi_agent_audit_close(&log_);
+            open_with_clock(size, 1);
+        }
+    }
+    pqi_agent_audit_settle(&log_, true);
+    assert_int_equal(put("PQI4 v1"), PQI_OK);
+    honest++;
+    pqi_agent_audit_close(&log_);
+    assert_int_equal(tmp_dir_count(&d), 1); /* nothing was turned over */
+    size_t len = slurp(text, sizeof text);
+    assert_true(len < size);
+    assert_int_equal(count_of(text, "\"domain\":\"PQI4 v1\""), honest);
+    assert_int_equal(told(text), refused);
+    size_t part = 0;
+    for (const char *p = text, *end; (end = strchr(p, '\n')) != NULL; p = end + 1) {
+        const char *at = strstr(p, ",\"refused\":");
+        part += at != NULL && at < end ? (size_t)(end + 1 - p) : 0;
+    }
+    assert_null(strstr(text, "\"cut\""));
+    assert_true(part != 0 && part <= size / PQI_AGENT_REFUSED_PART);
+    assert_int_equal(verify(&n), PQI_OK);
+    (void)tmp_dir_clear(&d, 1);
+}
+
+/* More users than windows: who has none is counted in `skipped`. */
+static void more_users_than_windows(void **state)
+{
+    (void)state;
+    static char text[65536];
+    begin();
+    open_with_clock(0, 0);
+    for (uid_t i = 0; i < PQI_AGENT_FOLDS + 5; i++) {
+        refuse(i, PQI_ERR_POLICY);
+        refuse(i, PQI_ERR_POLICY);
+    }
+    assert_int_equal(put("PQI4 v1"), PQI_OK);
     (void)slurp(text, sizeof text);
-    /* all are counted, whatever the clock did meanwhile */
-    unsigned sum = 0, lines = 0;
-    for (const char *p = text; (p = strstr(p, "\"skipped\":")) != NULL; p++) {
-        sum += (unsigned)strtoul(p + 10, NULL, 10);
+    assert_int_equal(count_of(text, "\n"), PQI_AGENT_FOLDS + 1);
+    assert_int_equal(sum_of(text, "\"skipped\":"), 10);
+    clock_ms += PQI_AGENT_FOLD_MS; /* and there is room again */
+    refuse(9999, PQI_ERR_POLICY);
+    (void)slurp(text, sizeof text);
+    assert_non_null(strstr(text, "\"uid\":9999"));
+    assert_int_equal(told(text), 2 * (PQI_AGENT_FOLDS + 5) + 1);
+    pqi_agent_audit_close(&log_);
+    (void)tmp_dir_clear(&d, 1);
+}
+
+/* In the middle of a window: a stop tells the count; after a crash the first line says that one may be gone. */
+static void restarts_in_a_window(void **state)
+{
+    (void)state;
+    static char text[65536];
+    uint64_t n = 0;
+    begin();
+    open_with_clock(0, 0);
+    assert_int_equal(put_plain("start"), PQI_OK);
+    refuse(7, PQI_ERR_POLICY);
+    refuse(7, PQI_ERR_POLICY);
+    pqi_agent_audit_settle(&log_, true);
+    assert_int_equal(put_plain("stop"), PQI_OK);
+    pqi_agent_audit_close(&log_);
+    open_with_clock(0, 0);
+    assert_int_equal(put_plain("start"), PQI_OK);
+    (void)slurp(text, sizeof text);
+    assert_int_equal(told(text), 2);
+    assert_null(strstr(text, "\"cut\""));
+    refuse(7, PQI_ERR_POLICY);
+    refuse(7, PQI_ERR_POLICY);
+    const off_t part = log_.refused_bytes;
+    assert_true(part != 0);
+    assert_int_equal(close(log_.fd), 0); /* killed */
+    assert_int_equal(close(log_.dir), 0);
+    open_with_clock(0, 0);
+    assert_int_equal(log_.refused_bytes, part); /* their part of the file is as used as it was */
+    assert_int_equal(put_plain("start"), PQI_OK);
+    assert_int_equal(put("PQI4 v1"), PQI_OK);
+    (void)slurp(text, sizeof text);
+    assert_int_equal(count_of(text, "\"op\":\"start\",\"status\":\"PQI_OK\",\"cut\":true,"), 1);
+    assert_int_equal(count_of(text, "\"cut\""), 1);
+    pqi_agent_audit_close(&log_);
+    assert_int_equal(verify(&n), PQI_OK);
+    (void)tmp_dir_clear(&d, 1);
+}
+
+/* Refusals neither take the room that was promised to a use nor make a log that failed look mended. */
+static void refusals_of_a_full_disk(void **state)
+{
+    (void)state;
+    static char text[65536];
+    struct rlimit was, small;
+    begin();
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+    open_with_clock(0, 0);
+    assert_int_equal(put("PQI4 v1"), PQI_OK);
+    small = was;
+    small.rlim_cur = 400;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    assert_int_equal(put("PQI4 v1"), PQI_ERR_STORAGE);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+    refuse(7, PQI_ERR_POLICY);
+    assert_true(log_.failed);
+    (void)slurp(text, sizeof text);
+    assert_int_equal(count_of(text, "\n"), 1);
+    assert_int_equal(pqi_agent_audit_ready(&log_), PQI_OK);
+    (void)slurp(text, sizeof text);
+    assert_non_null(strstr(text, "\"op\":\"audit\",\"status\":\"PQI_OK\",\"skipped\":1,"));
+    while (!log_.no_reserve && log_.reserved - log_.size > 16384) {
+        refuse((uid_t)log_.size, PQI_ERR_POLICY);
+        clock_ms += PQI_AGENT_FOLD_MS;
     }
-    for (const char *p = text; (p = strstr(p, "PQI_ERR_POLICY")) != NULL; p++) {
-        lines++;
-    }
-    assert_int_equal(sum + lines, 1000);
+    refuse(8, PQI_ERR_POLICY);
+    assert_true(log_.no_reserve || log_.reserved - log_.size > 16384);
+    pqi_agent_audit_close(&log_);
     (void)tmp_dir_clear(&d, 1);
 }
 
@@ -335,5 +540,7 @@ static void full_disk(void **state)
 
 PQI_TEST_MAIN(cmocka_unit_test(content), cmocka_unit_test(formula), cmocka_unit_test(damage),
     cmocka_unit_test(goes_on), cmocka_unit_test(turns_over), cmocka_unit_test(cannot_turn_over),
-    cmocka_unit_test(room_in_the_new_file), cmocka_unit_test(flood_of_refusals),
+    cmocka_unit_test(room_in_the_new_file), cmocka_unit_test(refusals_fold),
+    cmocka_unit_test(flood_of_refusals), cmocka_unit_test(more_users_than_windows),
+    cmocka_unit_test(restarts_in_a_window), cmocka_unit_test(refusals_of_a_full_disk),
     cmocka_unit_test(full_disk))

@@ -156,6 +156,30 @@ static void killed_agent(void **state)
     uint8_t hash[PQI_AGENT_HASH];
     assert_int_equal(pqi_agent_audit_verify(&pqi_classic_openssl, one, 1, &lines, hash), PQI_OK);
     assert_true(lines > CLIENTS * OPERATIONS / 2);
+    /* and which of its runs were killed */
+    unsigned starts = agent_rig_lines(&r, "\"op\":\"start\"");
+    assert_true(starts > 1);
+    assert_int_equal(agent_rig_lines(&r, "\"cut\":true"), starts - 1);
+    agent_rig_end(&r);
+}
+
+/* Refusals that were only counted when it was told to stop are in the log, before the line "stop". */
+static void counts_survive_a_stop(void **state)
+{
+    (void)state;
+    agent_rig_make(&r, NULL);
+    agent_rig_start(&r);
+    for (int i = 0; i < 5; i++) {
+        assert_null(agent_rig_open(&r, "no-such-store"));
+    }
+    assert_int_equal(agent_rig_lines(&r, "\"refused\":"), 1);
+    agent_rig_kill(&r, SIGTERM);
+    assert_int_equal(agent_rig_lines(&r, "\"op\":\"refused\""), 1);
+    assert_int_equal(agent_rig_lines(&r, "\"status\":\"PQI_ERR_POLICY\",\"refused\":4,"), 1);
+    agent_rig_start(&r);
+    agent_rig_kill(&r, SIGTERM);
+    assert_int_equal(agent_rig_lines(&r, "\"op\":\"start\""), 2);
+    assert_int_equal(agent_rig_lines(&r, "\"cut\""), 0);
     agent_rig_end(&r);
 }
 
@@ -328,4 +352,4 @@ static void no_key_in_a_client(void **state)
 }
 
 PQI_TEST_MAIN(cmocka_unit_test(killed_agent), cmocka_unit_test(no_key_in_a_client),
-    cmocka_unit_test(full_disk))
+    cmocka_unit_test(counts_survive_a_stop), cmocka_unit_test(full_disk))

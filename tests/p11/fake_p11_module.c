@@ -4,6 +4,8 @@
 #include "p11/fake_p11_pq.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -78,7 +80,24 @@ static ck_rv_t after(int call, ck_rv_t rv)
         return rv != CKR_OK ? rv : after(FAKE_##name, real->name args);                            \
     }
 
-WRAP(C_Initialize, (void *a), (a))
+static void *wait_for_ever(void *arg)
+{
+    while (pause() != 0) { /* it never gives 0 */
+    }
+    return arg;
+}
+
+/* With FAKE_P11_THREAD in the environment it is a module that has a thread of its own. */
+static ck_rv_t my_C_Initialize(void *a)
+{
+    pthread_t thread;
+    ck_rv_t rv = before(FAKE_C_Initialize);
+    if (rv == CKR_OK && getenv("FAKE_P11_THREAD") != NULL) {
+        rv = pthread_create(&thread, NULL, wait_for_ever, NULL) == 0 ? CKR_OK : CKR_GENERAL_ERROR;
+    }
+    return rv != CKR_OK ? rv : real->C_Initialize(a);
+}
+
 WRAP(C_Finalize, (void *a), (a))
 WRAP(C_GetSessionInfo, (ck_session_handle_t s, struct ck_session_info *i), (s, i))
 WRAP(C_Login, (ck_session_handle_t s, ck_user_type_t u, unsigned char *p, unsigned long n),

@@ -291,13 +291,78 @@ static void locks(void **state)
     assert_int_equal(p11_rig_try(r.fake_uri, r.dir, P11_PIN, 0, &h), PQI_ERR_LOCKED);
     assert_int_equal(atomic_load(&fake->calls[FAKE_C_Login]), 0);
     reset();
-    fake->token_flags = CKF_USER_PIN_FINAL_TRY;
-    assert_int_equal(p11_rig_try(r.fake_uri, r.dir, "0000", 0, &h), PQI_ERR_AUTH);
-    assert_non_null(strstr(pqi_why_get(), "ONE try is left"));
-    reset();
     fake->token_flags = CKF_USER_PIN_COUNT_LOW;
     assert_int_equal(p11_rig_try(r.fake_uri, r.dir, "0000", 0, &h), PQI_ERR_AUTH);
     assert_non_null(strstr(pqi_why_get(), "have been counted"));
+}
+
+/* The last try belongs to a person: neither a right PIN nor a wrong one is sent, but when that is asked for. */
+static void last_try(void **state)
+{
+    (void)state;
+    need();
+    static const char *const pins[] = {P11_PIN, "0000"}, *const not_told[] = {"", "0", "yes", "11"};
+    pqi_host_element *h = open_with_keys();
+    h->close(h);
+    reset();
+    fake->token_flags = CKF_USER_PIN_FINAL_TRY;
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(p11_rig_try(r.fake_uri, r.dir, pins[i], 0, &h), PQI_ERR_LOCKED);
+        assert_non_null(strstr(pqi_why_get(), "left ONE try"));
+        assert_non_null(strstr(pqi_why_get(), "PQI_PIN_LAST_TRY=1 for one"));
+    }
+    for (size_t i = 0; i < sizeof not_told / sizeof not_told[0]; i++) {
+        assert_int_equal(setenv("PQI_PIN_LAST_TRY", not_told[i], 1), 0);
+        assert_int_equal(p11_rig_try(r.fake_uri, r.dir, P11_PIN, 0, &h), PQI_ERR_LOCKED);
+    }
+    assert_int_equal(atomic_load(&fake->calls[FAKE_C_Login]), 0);
+    assert_int_equal(setenv("PQI_PIN_LAST_TRY", "1", 1), 0);
+    assert_int_equal(p11_rig_try(r.fake_uri, r.dir, "0000", 0, &h), PQI_ERR_AUTH);
+    assert_non_null(strstr(pqi_why_get(), "ONE try is left"));
+    assert_int_equal(atomic_load(&fake->calls[FAKE_C_Login]), 1);
+    h = p11_rig_open(r.fake_uri, r.dir, 0);
+    assert_int_equal(sign(&h->element), PQI_OK);
+    h->close(h);
+    /* what is locked is not tried, whatever was said */
+    reset();
+    fake->token_flags = CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_LOCKED;
+    assert_int_equal(p11_rig_try(r.fake_uri, r.dir, P11_PIN, 0, &h), PQI_ERR_LOCKED);
+    assert_non_null(strstr(pqi_why_get(), "security officer"));
+    assert_int_equal(atomic_load(&fake->calls[FAKE_C_Login]), 0);
+    assert_int_equal(unsetenv("PQI_PIN_LAST_TRY"), 0);
+}
+
+/* Somebody tried wrong PINs while the token was away: it is not logged in to until that is settled, and then
+ * the same provider works on. */
+static void last_try_after_return(void **state)
+{
+    (void)state;
+    need();
+    static const struct {
+        ck_flags_t flags;
+        uint32_t native;
+    } c[] = {{CKF_USER_PIN_FINAL_TRY, PQI_P11_LAST_TRY}, {CKF_USER_PIN_LOCKED, CKR_PIN_LOCKED}};
+    const char *text = "";
+    pqi_host_element *h = open_with_keys();
+    const pqi_element *e = &h->element;
+    for (size_t i = 0; i < 2; i++) {
+        reset();
+        fake->remove_at = FAKE_C_Sign;
+        assert_int_equal(sign(e), PQI_ERR_PROVIDER);
+        fake->removed = 0;
+        fake->remove_at = -1;
+        fake->token_flags = c[i].flags;
+        for (unsigned n = 0; n < 3; n++) {
+            assert_int_equal(sign(e), PQI_ERR_LOCKED);
+            assert_int_equal(e->native_error(e->arg, &text), c[i].native);
+            assert_string_equal(text, pqi_p11_rv_of(c[i].native)->text);
+            assert_non_null(strstr(pqi_why_get(), text));
+        }
+        assert_int_equal(atomic_load(&fake->calls[FAKE_C_Login]), 0);
+        fake->token_flags = 0;
+        assert_int_equal(sign(e), PQI_OK);
+    }
+    h->close(h);
 }
 
 /* A token with a PIN pad is asked without a PIN; one without is not. */
@@ -495,6 +560,8 @@ int main(void)
         cmocka_unit_test(opening_fails),
         cmocka_unit_test(pin_changed),
         cmocka_unit_test(locks),
+        cmocka_unit_test(last_try),
+        cmocka_unit_test(last_try_after_return),
         cmocka_unit_test(pin_pad),
         cmocka_unit_test(promises),
         cmocka_unit_test(pool),

@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #define RESERVE_STEP 65536 /* allocated ahead; refilled when a quarter is left */
-#define REFUSED_RATE 20u   /* lines of refused calls in a second */
 
 /* ---- files ---------------------------------------------------------------------------------------- */
 
@@ -62,8 +61,30 @@ static pqi_status last_line(pqi_agent_audit *a, int fd, off_t *size, bool mend)
     while (start != 0 && buf[start - 1] != '\n') {
         start--;
     }
+    a->cut = !pqi_agent_line_is_stop(buf + start, len - 1 - start);
     return pqi_agent_line_read(buf + start, len - 1 - start, &a->seq, a->hash) ? PQI_OK
                                                                                : PQI_ERR_STORAGE;
+}
+
+/* What refusals have of their part already: a restart gives them no new one. */
+static pqi_status count_refused(pqi_agent_audit *a)
+{
+    char line[PQI_AGENT_AUDIT_LINE + 1];
+    int fd = openat(a->dir, a->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    FILE *f = fd >= 0 ? fdopen(fd, "r") : NULL;
+    if (f == NULL) {
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        return PQI_ERR_STORAGE;
+    }
+    while (fgets(line, sizeof line, f) != NULL) {
+        size_t len = strlen(line);
+        a->refused_bytes += pqi_agent_line_is_refusal(line, len) ? (off_t)len : 0;
+    }
+    pqi_status st = ferror(f) != 0 ? PQI_ERR_STORAGE : PQI_OK;
+    (void)fclose(f);
+    return st;
 }
 
 static void old_name(const pqi_agent_audit *a, unsigned n, char out[224])
@@ -102,6 +123,13 @@ static pqi_status open_file(pqi_agent_audit *a)
     return PQI_OK;
 }
 
+static uint64_t monotonic_ms(void)
+{
+    struct timespec t = {0, 0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000u + (uint64_t)t.tv_nsec / 1000000u;
+}
+
 pqi_status pqi_agent_audit_open(pqi_agent_audit *a, const pqi_classic *c, const char *path,
     uint64_t max_size, unsigned keep, bool sync)
 {
@@ -111,6 +139,7 @@ pqi_status pqi_agent_audit_open(pqi_agent_audit *a, const pqi_classic *c, const 
     a->max_size = max_size > INT64_MAX ? INT64_MAX : (off_t)max_size;
     a->keep = keep > PQI_AGENT_KEEP ? PQI_AGENT_KEEP : keep;
     a->sync = sync;
+    a->now_ms = monotonic_ms;
     (void)pthread_mutex_init(&a->mutex, NULL);
     pqi_status st = split_path(a, path);
     if (st != PQI_OK) {
@@ -123,6 +152,8 @@ pqi_status pqi_agent_audit_open(pqi_agent_audit *a, const pqi_classic *c, const 
     st = a->size != 0 ? last_line(a, a->fd, &a->size, true) : PQI_OK;
     if (st == PQI_OK && a->size == 0) {
         st = chain_of_old(a);
+    } else if (st == PQI_OK) {
+        st = count_refused(a);
     }
     return st == PQI_OK ? st
                         : pqi_why(st, "the last line of %s is damaged: move the file away", path);
@@ -131,6 +162,7 @@ pqi_status pqi_agent_audit_open(pqi_agent_audit *a, const pqi_classic *c, const 
 void pqi_agent_audit_close(pqi_agent_audit *a)
 {
     if (a->fd >= 0) {
+        pqi_agent_audit_settle(a, true);
         /* what was reserved and not used */
         if (a->reserved > a->size && ftruncate(a->fd, a->size) != 0) {
             a->failed = true;
@@ -221,6 +253,7 @@ static pqi_status turn_over(pqi_agent_audit *a)
     (void)close(a->fd);
     a->fd = fd;
     a->size = 0;
+    a->refused_bytes = 0;
     a->reserved = reserved;
     return fsync(a->dir) == 0 ? PQI_OK : PQI_ERR_STORAGE;
 }
@@ -254,7 +287,8 @@ static bool append(pqi_agent_audit *a, const char *line, size_t len)
     return true;
 }
 
-static pqi_status write_locked(pqi_agent_audit *a, const pqi_agent_event *e)
+static pqi_status write_locked(
+    pqi_agent_audit *a, const pqi_agent_event *e, uint64_t refused, bool folded)
 {
     char line[PQI_AGENT_AUDIT_LINE];
     uint8_t hash[PQI_AGENT_HASH];
@@ -262,7 +296,8 @@ static pqi_status write_locked(pqi_agent_audit *a, const pqi_agent_event *e)
         (void)turn_over(a);
     }
     memcpy(hash, a->hash, sizeof hash);
-    size_t len = pqi_agent_line_make(a->classic, e, a->seq + 1, a->skipped, hash, line);
+    const pqi_agent_line_more more = {refused, folded, a->skipped, a->cut};
+    size_t len = pqi_agent_line_make(a->classic, e, a->seq + 1, &more, hash, line);
     if (len == 0 || !append(a, line, len)) {
         a->failed = true;
         return PQI_ERR_STORAGE;
@@ -270,9 +305,86 @@ static pqi_status write_locked(pqi_agent_audit *a, const pqi_agent_event *e)
     memcpy(a->hash, hash, sizeof hash);
     a->seq++;
     a->skipped = 0;
+    a->cut = false;
+    a->refused_bytes += refused != 0 ? (off_t)len : 0;
     a->failed = a->sync && fdatasync(a->fd) != 0;
     return a->failed ? PQI_ERR_STORAGE : PQI_OK;
 }
+
+/* ---- refusals ------------------------------------------------------------------------------------- */
+
+/* A line of refusals is written where it takes nothing from others: neither their part of the file, nor the
+ * room that was promised to a use of a key. Else they are counted. */
+static void put_refused(pqi_agent_audit *a, const pqi_agent_event *e, uint64_t refused, bool folded)
+{
+    bool room = !a->failed && (!is_full(a) || turn_over(a) == PQI_OK);
+    const off_t whole = a->max_size != 0 ? a->max_size : (off_t)PQI_AGENT_UNTURNED;
+    room = room &&
+           a->refused_bytes + (off_t)PQI_AGENT_AUDIT_LINE <= whole / (off_t)PQI_AGENT_REFUSED_PART;
+    if (!room || reserve(a) != PQI_OK || write_locked(a, e, refused, folded) != PQI_OK) {
+        a->skipped += refused;
+    }
+}
+
+static void settle(pqi_agent_audit *a, bool all)
+{
+    const uint64_t now = a->now_ms();
+    for (size_t i = 0; i < PQI_AGENT_FOLDS; i++) {
+        pqi_agent_fold *f = &a->fold[i];
+        if (!f->used || (!all && now - f->since_ms < PQI_AGENT_FOLD_MS)) {
+            continue;
+        }
+        f->used = false;
+        if (f->more != 0) {
+            const pqi_agent_peer who = {.uid = f->uid};
+            const pqi_agent_event e = {"refused", &who, NULL, NULL, f->status};
+            put_refused(a, &e, f->more, true);
+        }
+    }
+}
+
+/* Its window; *first: it begins with this one. NULL: there are too many. */
+static pqi_agent_fold *fold_of(pqi_agent_audit *a, uid_t uid, pqi_status status, bool *first)
+{
+    pqi_agent_fold *room = NULL;
+    *first = false;
+    for (size_t i = 0; i < PQI_AGENT_FOLDS; i++) {
+        pqi_agent_fold *f = &a->fold[i];
+        if (f->used && f->uid == uid && f->status == status) {
+            return f;
+        }
+        room = f->used || room != NULL ? room : f;
+    }
+    *first = room != NULL;
+    return room;
+}
+
+void pqi_agent_audit_refused(pqi_agent_audit *a, const pqi_agent_event *e)
+{
+    const uid_t uid = e->who != NULL ? e->who->uid : (uid_t)-1;
+    bool first = false;
+    (void)pthread_mutex_lock(&a->mutex);
+    settle(a, false);
+    pqi_agent_fold *f = fold_of(a, uid, e->status, &first);
+    if (first) {
+        *f = (pqi_agent_fold){true, uid, e->status, a->now_ms(), 0};
+        put_refused(a, e, 1, false);
+    } else if (f != NULL) {
+        f->more++;
+    } else {
+        a->skipped++;
+    }
+    (void)pthread_mutex_unlock(&a->mutex);
+}
+
+void pqi_agent_audit_settle(pqi_agent_audit *a, bool all)
+{
+    (void)pthread_mutex_lock(&a->mutex);
+    settle(a, all);
+    (void)pthread_mutex_unlock(&a->mutex);
+}
+
+/* ---- uses of keys --------------------------------------------------------------------------------- */
 
 /* After a failure a line must get through before anything is done again. */
 pqi_status pqi_agent_audit_ready(pqi_agent_audit *a)
@@ -284,7 +396,7 @@ pqi_status pqi_agent_audit_ready(pqi_agent_audit *a)
     }
     if (st == PQI_OK && a->failed) {
         const pqi_agent_event again = {.what = "audit", .status = PQI_OK};
-        st = write_locked(a, &again);
+        st = write_locked(a, &again, 0, false);
     }
     if (st != PQI_OK) {
         a->failed = true;
@@ -296,30 +408,9 @@ pqi_status pqi_agent_audit_ready(pqi_agent_audit *a)
 pqi_status pqi_agent_audit_write(pqi_agent_audit *a, const pqi_agent_event *e)
 {
     (void)pthread_mutex_lock(&a->mutex);
-    pqi_status st = write_locked(a, e);
+    pqi_status st = write_locked(a, e, 0, false);
     (void)pthread_mutex_unlock(&a->mutex);
     return st;
-}
-
-void pqi_agent_audit_refused(pqi_agent_audit *a, const pqi_agent_event *e)
-{
-    struct timespec t = {0, 0};
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    uint64_t ms = (uint64_t)t.tv_sec * 1000u + (uint64_t)t.tv_nsec / 1000000u;
-    (void)pthread_mutex_lock(&a->mutex);
-    if (a->refused_ms == 0 || ms - a->refused_ms >= 1000u) {
-        a->refused_ms = ms;
-        a->refused_left = REFUSED_RATE;
-    }
-    if (a->refused_left != 0) {
-        a->refused_left--;
-        if (write_locked(a, e) != PQI_OK) {
-            a->skipped++;
-        }
-    } else {
-        a->skipped++;
-    }
-    (void)pthread_mutex_unlock(&a->mutex);
 }
 
 /* ---- verifying ------------------------------------------------------------------------------------ */

@@ -14,6 +14,20 @@
 #define PQI_AGENT_HASH 32u
 #define PQI_AGENT_KEEP 99u /* old files, at most */
 
+#define PQI_AGENT_FOLDS        32u
+#define PQI_AGENT_FOLD_MS      60000u
+#define PQI_AGENT_REFUSED_PART 8u /* a file is refusals to one part of these, at most */
+#define PQI_AGENT_UNTURNED                                                                         \
+    (16u * 1048576u) /* what counts as size of a file that is never turned over */
+
+/* Refusals of one user for one reason, from the first, which has a line, for PQI_AGENT_FOLD_MS. */
+typedef struct pqi_agent_fold {
+    bool used;
+    uid_t uid;
+    pqi_status status;
+    uint64_t since_ms, more; /* more: after the first */
+} pqi_agent_fold;
+
 typedef struct pqi_agent_audit {
     pthread_mutex_t mutex;
     const pqi_classic *classic;
@@ -27,8 +41,11 @@ typedef struct pqi_agent_audit {
     bool failed;     /* the last write failed */
     uint64_t seq;
     uint8_t hash[PQI_AGENT_HASH]; /* of the last line */
-    uint64_t skipped;             /* refused calls without a line of their own */
-    uint64_t refused_ms, refused_left;
+    uint64_t skipped;             /* refused calls that no line counts yet */
+    off_t refused_bytes;          /* of the file's lines of refusals */
+    bool cut;                     /* the run before has no line "stop" */
+    pqi_agent_fold fold[PQI_AGENT_FOLDS];
+    uint64_t (*now_ms)(void); /* monotonic */
 } pqi_agent_audit;
 
 /* What a line tells. Never a message, a key or a result. */
@@ -52,9 +69,12 @@ PQI_MUST_CHECK pqi_status pqi_agent_audit_ready(pqi_agent_audit *a);
 /* PQI_ERR_STORAGE: not written: do not give the result away. */
 PQI_MUST_CHECK pqi_status pqi_agent_audit_write(pqi_agent_audit *a, const pqi_agent_event *e);
 
-/* As above for calls that were refused: at most 20 lines in a second, the rest are counted in the field
- * `skipped` of the next line. */
+/* As above for calls that were refused, for which no line has to be: repetitions are counted, and all lines
+ * of refusals are a bounded part of each file. docs/spec/agent.md section 5.1. */
 void pqi_agent_audit_refused(pqi_agent_audit *a, const pqi_agent_event *e);
+/* Writes the counts of windows that have ended; `all`: of all, before the line "stop". Call it every second
+ * or so. */
+void pqi_agent_audit_settle(pqi_agent_audit *a, bool all);
 
 /* Checks files in their order, oldest first.
  * PQI_OK: *lines, and `hash` of the last line; PQI_ERR_AUTH: *lines were good, the next is not;

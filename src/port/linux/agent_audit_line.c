@@ -9,6 +9,8 @@
 
 #define TAIL_LEN (sizeof ",\"hash\":\"" - 1 + 2 * PQI_AGENT_HASH + 2) /* ,"hash":"...64..."} */
 
+#define REFUSED_FIELD ",\"refused\":"
+
 typedef struct text {
     char *p;
     size_t room, len;
@@ -106,15 +108,17 @@ static void put_hash(text *t, const uint8_t hash[PQI_AGENT_HASH])
 }
 
 size_t pqi_agent_line_make(const pqi_classic *c, const pqi_agent_event *e, uint64_t seq,
-    uint64_t skipped, uint8_t hash[PQI_AGENT_HASH], char out[PQI_AGENT_AUDIT_LINE])
+    const pqi_agent_line_more *more, uint8_t hash[PQI_AGENT_HASH], char out[PQI_AGENT_AUDIT_LINE])
 {
     text t = {out, PQI_AGENT_AUDIT_LINE, 0};
     put(&t, "{\"seq\":%" PRIu64, seq);
     put_time(&t);
     put(&t, ",\"op\":\"%s\"", e->what);
     if (e->who != NULL) {
-        put(&t, ",\"uid\":%u,\"gid\":%u,\"pid\":%d", (unsigned)e->who->uid, (unsigned)e->who->gid,
-            (int)e->who->pid);
+        put(&t, ",\"uid\":%u", (unsigned)e->who->uid);
+        if (!more->folded) {
+            put(&t, ",\"gid\":%u,\"pid\":%d", (unsigned)e->who->gid, (int)e->who->pid);
+        }
     }
     if (e->store != NULL) {
         put_string(&t, "store", (pqi_cspan){(const uint8_t *)e->store, strlen(e->store)});
@@ -123,8 +127,14 @@ size_t pqi_agent_line_make(const pqi_classic *c, const pqi_agent_event *e, uint6
         put_request(&t, e->q);
     }
     put(&t, ",\"status\":\"%s\"", pqi_status_name(e->status));
-    if (skipped != 0) {
-        put(&t, ",\"skipped\":%" PRIu64, skipped);
+    if (more->refused != 0) {
+        put(&t, REFUSED_FIELD "%" PRIu64, more->refused);
+    }
+    if (more->skipped != 0) {
+        put(&t, ",\"skipped\":%" PRIu64, more->skipped);
+    }
+    if (more->cut) {
+        put(&t, ",\"cut\":true");
     }
     uint8_t next[PQI_AGENT_HASH];
     memcpy(next, hash, sizeof next);
@@ -181,4 +191,15 @@ bool pqi_agent_line_check(
     }
     memcpy(hash, next, sizeof next);
     return true;
+}
+
+bool pqi_agent_line_is_refusal(const char *line, size_t len)
+{
+    return memmem(line, len, REFUSED_FIELD, sizeof REFUSED_FIELD - 1) != NULL;
+}
+
+bool pqi_agent_line_is_stop(const char *line, size_t len)
+{
+    static const char stop[] = ",\"op\":\"stop\",";
+    return memmem(line, len, stop, sizeof stop - 1) != NULL;
 }

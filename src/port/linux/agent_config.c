@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The configuration of a key agent, docs/man/pqi-agent.8. One error, with its line. */
 #include "port/linux/agent_server.h"
+#include "port/linux/provider_int.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -242,4 +243,14 @@ pqi_status pqi_agent_config_parse(
         at += n + 1;
     }
     return is_whole(c, error) ? PQI_OK : PQI_ERR_DECODE;
+}
+
+bool pqi_agent_store_by_bus(const pqi_agent_store *s)
+{
+    static const char bus[] = "tpm:tabrmd";
+    char uri[PQI_HOSTP_URI_MAX];
+    bool known = false;
+    const char *wanted = s->provider[0] != '\0' ? s->provider : NULL;
+    return pqi_uri_of_dir(s->dir, wanted, uri, &known) == PQI_OK &&
+           strncmp(uri, bus, sizeof bus - 1) == 0;
 }

@@ -161,6 +161,7 @@ pqi_status pqi_agent_loop_run(pqi_agent_loop *l, const volatile sig_atomic_t *st
         if (n >= 0) {
             look(l, now_ms());
         }
+        pqi_agent_audit_settle(&l->core->audit, false);
     }
     return PQI_OK;
 }

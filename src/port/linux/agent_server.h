@@ -46,6 +46,10 @@ typedef struct pqi_agent_config {
 PQI_MUST_CHECK pqi_status pqi_agent_config_parse(
     pqi_agent_config *c, const char *text, size_t len, char error[PQI_AGENT_ERROR]);
 
+/* Its TPM is reached by D-Bus, by its configuration or by its directory. What is wrong with either, the opening
+ * of the store tells. */
+bool pqi_agent_store_by_bus(const pqi_agent_store *s);
+
 /* What serves requests. Everything a worker touches is here and has a lock of its own. */
 typedef struct pqi_agent_core {
     pqi_agent_config *config;

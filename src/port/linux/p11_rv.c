@@ -128,6 +128,10 @@ static const pqi_p11_rv table[] = {
 
 static const pqi_p11_rv vendor = {0x80000000u, "CKR_VENDOR_DEFINED", FAULT,
     "an error of the vendor's own: its manual has the code"};
+static const pqi_p11_rv last_try = {PQI_P11_LAST_TRY, "CKF_USER_PIN_FINAL_TRY", PQI_ERR_LOCKED,
+    "wrong PINs have left ONE try, and the PIN was not tried: find out who tried wrong ones, and "
+    "unlock the token by its own tool with the right PIN, or set PQI_PIN_LAST_TRY=1 for one "
+    "command; a wrong one then locks the token"};
 static const pqi_p11_rv unknown = {
     0, "unknown CKR", FAULT, "the module answered with a code that PKCS#11 3.2 does not have"};
 
@@ -144,6 +148,9 @@ const pqi_p11_rv *pqi_p11_rv_of(unsigned long rv)
         } else {
             high = mid;
         }
+    }
+    if (rv == last_try.rv) {
+        return &last_try;
     }
     return (rv & vendor.rv) != 0 ? &vendor : &unknown;
 }

@@ -14,6 +14,10 @@ typedef struct pqi_p11_rv {
     const char *text; /* for people: what it means and what to do */
 } pqi_p11_rv;
 
+/* Of the driver itself, among the values for vendors: C_Login was not called, for the token says
+ * CKF_USER_PIN_FINAL_TRY. */
+#define PQI_P11_LAST_TRY 0x80505149ul
+
 /* A value outside of the standard's list gives PQI_ERR_PROVIDER. Static storage. */
 const pqi_p11_rv *pqi_p11_rv_of(unsigned long rv);
 

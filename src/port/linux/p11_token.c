@@ -121,17 +121,38 @@ static pqi_status find_token(const pqi_p11_module *m, const pqi_p11_uri *uri, hi
 
 /* ---- login -------------------------------------------------------------------------------------- */
 
+/* The token is asked right before each try, also when it came back: others may have used up the rest. */
+static ck_rv_t may_try(const pqi_p11_token *t)
+{
+    struct ck_token_info info;
+    ck_rv_t rv = t->module->f->C_GetTokenInfo(t->slot, &info);
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    if ((info.flags & CKF_USER_PIN_LOCKED) != 0) {
+        return CKR_PIN_LOCKED;
+    }
+    const char *told = secure_getenv("PQI_PIN_LAST_TRY");
+    return (info.flags & CKF_USER_PIN_FINAL_TRY) != 0 && (told == NULL || strcmp(told, "1") != 0)
+               ? PQI_P11_LAST_TRY
+               : CKR_OK;
+}
+
 /* The PIN opens for the call only. */
 static ck_rv_t login(pqi_p11_token *t, ck_session_handle_t s)
 {
     if (t->pin_refused) {
         return CKR_PIN_INCORRECT;
     }
+    ck_rv_t rv = may_try(t);
+    if (rv != CKR_OK) {
+        return rv;
+    }
     if (pqi_pmem_open(&t->pin) != PQI_OK) {
         return CKR_HOST_MEMORY;
     }
     unsigned char *pin = t->pin_len != 0 ? t->pin.data.ptr : NULL;
-    ck_rv_t rv = t->module->f->C_Login(s, CKU_USER, pin, t->pin_len);
+    rv = t->module->f->C_Login(s, CKU_USER, pin, t->pin_len);
     pqi_pmem_close(&t->pin);
     if (rv == CKR_OK) {
         t->logged_in = true;
@@ -152,7 +173,7 @@ static pqi_status login_why(const pqi_p11_token *t, ck_rv_t rv)
     if ((flags & CKF_USER_PIN_LOCKED) != 0) {
         next = "; the PIN is locked now: the security officer of the token must set a new one";
         st = PQI_ERR_LOCKED;
-    } else if ((flags & CKF_USER_PIN_FINAL_TRY) != 0) {
+    } else if ((flags & CKF_USER_PIN_FINAL_TRY) != 0 && rv != PQI_P11_LAST_TRY) {
         next = "; ONE try is left before the token locks it";
     } else if ((flags & CKF_USER_PIN_COUNT_LOW) != 0) {
         next = "; wrong ones have been counted, and the token locks the PIN after some more";
