@@ -4,9 +4,12 @@
 
 usage: tests/run.py [--only PREFIX] [--timeout SECONDS] DIR[:MODE]...
   MODE  all   (default) every program of DIR/tests/tests.list, then the scripts of
-              tests/scripts.list, which get DIR as their argument
+              tests/scripts.list, which get DIR as their argument; what is marked "waits" there
+              runs beside the others, for it leaves the processor to them
         asan  every program whose name does not start with slow_, no scripts
         tsan  the programs whose names start with tsan_
+
+What ran in mode all is written to DIR/tests/done.list (earlier() reads it).
 
 A program fails as a whole when it crashes, runs out of time, exits non-zero without a failed
 test, or prints fewer results than it planned. The reason of a skipped test stands after
@@ -23,8 +26,8 @@ import sys
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-JOBS = 2
-TIMEOUT, TIMEOUT_SLOW = 300, 900
+JOBS, WAITING = 2, 2  # programs at once, and those that wait
+TIMEOUT, TIMEOUT_SLOW = 1200, 1800  # against a program that hangs, on a machine ten times slower
 RESULT = re.compile(r"^(not )?ok\b\s*(\d+)?\s*-?\s*([^#]*?)\s*(?:#\s*(SKIP)\b\s*(.*))?$", re.I)
 PLAN = re.compile(r"^1\.\.(\d+)\s*(?:#\s*SKIP\b\s*(.*))?$", re.I)
 ENV = {
@@ -129,17 +132,22 @@ def why(text):
 
 
 def read_list(path):
+    """The first words of the lines."""
+    return [words[0] for words in read_words(path)]
+
+
+def read_words(path):
     try:
         with open(path, encoding="utf-8") as f:
-            lines = [line.split("#")[0].strip() for line in f]
+            lines = [line.split("#")[0].split() for line in f]
     except FileNotFoundError:
         return []
-    return [line for line in lines if line]
+    return [words for words in lines if words]
 
 
 def plan_runs(dirs, only):
-    """(label, command, timeout) of every program, the slow ones first."""
-    jobs = []
+    """(label, command, timeout) of every program, the slow ones first; labels of those that wait."""
+    jobs, waiting = [], set()
     for spec in dirs:
         build, _, mode = spec.partition(":")
         mode = mode or "all"
@@ -154,10 +162,12 @@ def plan_runs(dirs, only):
             jobs.append((name + tag, [os.path.join(build, "tests", name)],
                          TIMEOUT_SLOW if slow else TIMEOUT))
         if mode == "all":
-            for name in read_list(os.path.join(TOP, "tests", "scripts.list")):
+            for name, *marks in read_words(os.path.join(TOP, "tests", "scripts.list")):
                 jobs.append((name + tag, [os.path.join(TOP, name), build], TIMEOUT_SLOW))
+                if "waits" in marks:
+                    waiting.add(name + tag)
     jobs = [j for j in jobs if j[0].startswith(only)]
-    return sorted(jobs, key=lambda j: -j[2])
+    return sorted(jobs, key=lambda j: (j[0] in waiting, -j[2])), waiting
 
 
 def attempt(job):
@@ -171,6 +181,34 @@ def attempt(job):
         return label, o, "", 0.0
 
 
+def done_path(build):
+    return os.path.join(build, "tests", "done.list")
+
+
+def write_done(args, done):
+    """After a whole run: LABEL PASSED FAILED SKIPPED of what ran in mode all."""
+    for build in [d.partition(":")[0] for d in args.dirs if d.partition(":")[2] in ("", "all")]:
+        if not args.only:
+            with open(done_path(build), "w", encoding="utf-8") as f:
+                f.writelines("%s %d %d %d\n" % (label, o.passed, o.failed, len(o.skips))
+                             for label, o in done if not label.endswith(")"))
+
+
+def earlier(build, jobs):
+    """With PQI_AFTER_TEST=1, as .ci/run sets it: splits (name, command) into what is to run and what
+    passed without a skip in the last whole run of what is built now; and the tests of those."""
+    path = done_path(build)
+    if os.environ.get("PQI_AFTER_TEST") != "1" or not os.path.exists(path):
+        return jobs, [], 0
+    made = os.path.getmtime(path)
+    tools = os.path.join(build, "bin")
+    good = {w[0]: int(w[1]) for w in read_words(path) if w[1] != "0" and w[2:] == ["0", "0"]}
+    if any(os.path.getmtime(os.path.join(tools, f)) > made for f in os.listdir(tools)):
+        good = {}
+    seen = [j for j in jobs if j[0] in good and os.path.getmtime(j[1][0]) <= made]
+    return [j for j in jobs if j not in seen], seen, sum(good[j[0]] for j in seen)
+
+
 def main():
     ap = argparse.ArgumentParser(
         usage="tests/run.py [--only PREFIX] [--timeout SECONDS] DIR[:MODE]...")
@@ -179,14 +217,17 @@ def main():
     ap.add_argument("--only", default="", help="names that start with this")
     ap.add_argument("dirs", nargs="+")
     args = ap.parse_args()
-    jobs = plan_runs(args.dirs, args.only)
+    jobs, waiting = plan_runs(args.dirs, args.only)
     if args.timeout:
         jobs = [(label, command, args.timeout) for label, command, _ in jobs]
     width = max([len(j[0]) for j in jobs], default=0)
     passed = failed = 0
-    skips = {}
-    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
-        for label, o, text, seconds in pool.map(attempt, jobs):
+    skips, done = {}, []
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool, \
+            concurrent.futures.ThreadPoolExecutor(WAITING) as beside:
+        for job in [(beside if j[0] in waiting else pool).submit(attempt, j) for j in jobs]:
+            label, o, text, seconds = job.result()
+            done.append((label, o))
             passed += o.passed
             failed += o.failed
             print("%-*s %5d passed %3d failed %3d skipped %7.1f s" % (
@@ -195,6 +236,7 @@ def main():
                 print("\n".join(["    " + n for n in o.notes] + why(text)), flush=True)
             for name, reason in o.skips:
                 skips.setdefault((label, reason), []).append(name)
+    write_done(args, done)
     for (label, reason), names in sorted(skips.items()):
         print("skipped %s: %s (%s)" % (label, reason, ", ".join(names)))
     if passed + failed == 0:

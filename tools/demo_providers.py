@@ -51,7 +51,7 @@ class Tpm(Soft):
         where = self.demo.path("tpm", name)
         os.makedirs(where)
         for step in ("make", "start"):
-            done = subprocess.run([self.tool, step, where], capture_output=True, timeout=60, check=False)
+            done = subprocess.run([self.tool, step, where], capture_output=True, timeout=600, check=False)
             if done.returncode != 0:
                 raise SystemExit("demo: swtpm: %s" % done.stderr.decode(errors="replace"))
         self.pids.append(int(done.stdout))

@@ -20,7 +20,7 @@ class Fleet:
         return os.path.join(self.folder, *parts)
 
     def pqi(self, *args):
-        done = subprocess.run([self.pqi_tool, *args], capture_output=True, timeout=60, check=False)
+        done = subprocess.run([self.pqi_tool, *args], capture_output=True, timeout=600, check=False)
         if done.returncode != 0:
             raise RuntimeError("pqi %s\n%s" % (" ".join(args), done.stderr.decode()))
         return done.stdout.decode()

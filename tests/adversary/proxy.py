@@ -8,9 +8,14 @@ import os
 import selectors
 import socket
 import subprocess
+import sys
 import time
 
 import wire
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
+
+import mosquitto  # pylint: disable=wrong-import-position
 
 FENCE = "fence/"
 FENCE_SUB_ID, FIRST_OWN_ID, LAST_OWN_ID = 65000, 30000, 60000
@@ -59,18 +64,13 @@ class Broker:
     """A real mosquitto on a free loopback port."""
 
     def __init__(self, folder):
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            self.port = s.getsockname()[1]
+        self.held, self.port = mosquitto.reserve()
         conf = os.path.join(folder, "mosquitto.conf")
-        with open(conf, "w", encoding="ascii") as f:
-            f.write("listener %d 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\n"
-                    "max_queued_messages 0\nmax_inflight_messages 0\nlog_dest none\n" % self.port)
-            if os.geteuid() == 0:
-                f.write("user root\n")
-        self.proc = subprocess.Popen(["mosquitto", "-c", conf], stdout=subprocess.DEVNULL,
+        mosquitto.configure(conf, self.port, ("allow_anonymous true", "set_tcp_nodelay true", "max_queued_messages 0",
+                                              "max_inflight_messages 0", "log_dest none"))
+        self.proc = subprocess.Popen([mosquitto.program(), "-c", conf], stdout=subprocess.DEVNULL,
                                      stderr=subprocess.DEVNULL)
-        end = time.monotonic() + 10
+        end = time.monotonic() + 120
         while time.monotonic() < end:
             with socket.socket() as s:
                 if s.connect_ex(("127.0.0.1", self.port)) == 0:
@@ -82,10 +82,11 @@ class Broker:
     def close(self):
         self.proc.terminate()
         try:
-            self.proc.wait(5)
+            self.proc.wait(30)
         except subprocess.TimeoutExpired:
             self.proc.kill()
             self.proc.wait()
+        self.held.close()
 
 
 class Proxy:

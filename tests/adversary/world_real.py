@@ -14,7 +14,7 @@ from verbs_real import LISTS, Verbs, kind_of
 
 SCOPES = {n: "plant/" + n for n in NODES}
 GATEWAY_BURST, GATEWAY_PER_S = 200, 100.0  # pqi_limits_gateway, docs/spec/v1.md section 6
-PATIENCE = 20.0  # seconds until something counts as hung
+PATIENCE = 180.0  # seconds until something counts as hung
 PACKET_MAX = 40960  # PQI_V1_PACKET_MAX, docs/spec/v1.md section 2
 
 

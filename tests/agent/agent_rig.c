@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -60,7 +61,7 @@ void agent_rig_make(agent_rig *r, const char *acl)
     put(r, "kek", "a key file of forty bytes for the tests.", 0600);
     agent_rig_acl(r, acl);
     (void)snprintf(r->sock, sizeof r->sock, "%s/run/s", r->top);
-    (void)snprintf(r->uri, sizeof r->uri, "agent:%s?store=s&timeout=20000", r->sock);
+    (void)snprintf(r->uri, sizeof r->uri, "agent:%s?store=s&timeout=120000", r->sock);
     (void)snprintf(r->audit, sizeof r->audit, "%s/log/audit", r->top);
     const char *provider = getenv("PQI_TEST_AGENT_PROVIDER");
     (void)snprintf(r->provider, sizeof r->provider, "%s", provider != NULL ? provider : "");
@@ -68,6 +69,11 @@ void agent_rig_make(agent_rig *r, const char *acl)
     if (path != NULL) {
         (void)snprintf(r->extra, sizeof r->extra, "allow %s\n", path);
     }
+}
+
+long agent_rig_landlock(void)
+{
+    return syscall(444, NULL, 0, 1u); /* landlock_create_ruleset: its version */
 }
 
 static void write_config(const agent_rig *r)
@@ -82,9 +88,9 @@ static void write_config(const agent_rig *r)
         soft ? "key-file=" : "", soft ? r->top : "", soft ? "/kek" : "", provider);
     (void)snprintf(text, sizeof text,
         "# of a test\nsocket %s\nmode 0666\nacl %s/etc/acl\naudit %s %s\n%s%s"
-        "store s2 dir=%s/store2 key-file=%s/kek create=yes\n%s",
+        "store s2 dir=%s/store2 key-file=%s/kek create=yes\n%s%s",
         r->sock, r->top, r->audit, r->audit_options, geteuid() == 0 ? "user root\n" : "", store,
-        r->top, r->top, r->extra);
+        r->top, r->top, agent_rig_landlock() < 1 ? "sandbox weak\n" : "", r->extra);
     put(r, "etc/conf", text, 0644);
 }
 
@@ -136,7 +142,7 @@ int agent_rig_connect(const agent_rig *r)
 void agent_rig_start(agent_rig *r)
 {
     spawn(r);
-    for (int i = 0; i < 1500; i++) {
+    for (int i = 0; i < 12000; i++) {
         int status, fd = try_connect(r);
         if (fd >= 0) {
             (void)close(fd);
@@ -178,7 +184,7 @@ pqi_provider *agent_rig_open(const agent_rig *r, const char *store)
 {
     char uri[160];
     pqi_provider *p = NULL;
-    (void)snprintf(uri, sizeof uri, "agent:%s?store=%s&timeout=20000", r->sock, store);
+    (void)snprintf(uri, sizeof uri, "agent:%s?store=%s&timeout=120000", r->sock, store);
     if (pqi_agent_provider_open(&p, uri, NULL) != PQI_OK) {
         return NULL;
     }

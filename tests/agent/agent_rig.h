@@ -25,6 +25,8 @@ typedef struct agent_rig {
 /* Directories and a rule file: "allow uid=UID store=s ..." for this user, or `acl` where it is given. */
 void agent_rig_make(agent_rig *r, const char *acl);
 void agent_rig_acl(agent_rig *r, const char *acl);
+/* The version of Landlock in this kernel; < 1: it has none, and the agent runs with "sandbox weak". */
+long agent_rig_landlock(void);
 void agent_rig_start(agent_rig *r);
 /* Starts an agent that must not come up; its exit code. */
 int agent_rig_start_fails(agent_rig *r);

@@ -24,13 +24,20 @@ enum { GOOD = 0, WRONG = 1, NO_CAGE = 99 };
 
 static char dir[64], other[64];
 
+/* The version of Landlock; a kernel that has none gets the rest of the cage. */
+static long landlock(void)
+{
+    return syscall(444, NULL, 0, 1u);
+}
+
 /* The attempt in a caged child: its exit code, or 256 + the signal that ended it. */
 static int caged(int (*attempt)(void), bool calls, bool connects)
 {
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
-        sandbox_cfg cfg = {.write = {dir}, .n_write = 1, .connects = connects};
+        sandbox_cfg cfg = {
+            .write = {dir}, .n_write = 1, .connects = connects, .weak = landlock() < 1};
         if (!sandbox_hide() || sandbox_files(&cfg) != NULL ||
             (calls && sandbox_calls(&cfg) != NULL)) {
             _exit(NO_CAGE);
@@ -218,14 +225,20 @@ static void files(void **state)
 {
     (void)state;
     assert_int_equal(caged(own_work, false, false), GOOD);
+    assert_int_equal(caged(has_no_power, false, false), GOOD);
+    if (landlock() < 1) {
+        print_message("# SKIP this kernel has no Landlock\n");
+        skip();
+    }
     assert_int_equal(caged(read_passwd, false, false), GOOD);
     assert_int_equal(caged(list_root, false, false), GOOD);
     assert_int_equal(caged(write_elsewhere, false, false), GOOD);
-    assert_int_equal(caged(truncate_elsewhere, false, false), GOOD);
+    if (landlock() >= 3) { /* older ones let it pass */
+        assert_int_equal(caged(truncate_elsewhere, false, false), GOOD);
+    }
     assert_int_equal(caged(remove_elsewhere, false, false), GOOD);
     assert_int_equal(caged(link_out, false, false), GOOD);
     assert_int_equal(caged(run_program, false, false), GOOD);
-    assert_int_equal(caged(has_no_power, false, false), GOOD);
 }
 
 static void abstract_names(void **state)
@@ -237,7 +250,8 @@ static void abstract_names(void **state)
     socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(dir));
     assert_int_equal(bind(fd, (const struct sockaddr *)(const void *)&at, len), 0);
     assert_int_equal(listen(fd, 1), 0);
-    if (syscall(444, NULL, 0, 1u) < 6) { /* landlock_create_ruleset: its version */
+    if (landlock() < 6) {
+        print_message("# SKIP this kernel's Landlock knows no abstract names\n");
         skip();
     }
     assert_int_equal(caged(abstract_socket, false, true), GOOD);
@@ -250,7 +264,9 @@ static void calls(void **state)
     static int (*const deadly[])(void) = {tcp, tcp6, execute, trace, make_process, make_thread,
         executable_memory, signal_other, raise_limit, other_memory, become_dumpable};
     assert_int_equal(caged(own_work, true, false), GOOD);
-    assert_int_equal(caged(read_passwd, true, false), GOOD);
+    if (landlock() >= 1) {
+        assert_int_equal(caged(read_passwd, true, false), GOOD);
+    }
     assert_int_equal(caged(unix_socket, true, true), GOOD);
     assert_int_equal(caged(unix_socket, true, false), 256 + SIGSYS);
     for (size_t i = 0; i < sizeof deadly / sizeof deadly[0]; i++) {
@@ -278,7 +294,7 @@ static void threads(void **state)
     assert_true(pid >= 0);
     if (pid == 0) {
         pthread_t t;
-        sandbox_cfg cfg = {.write = {dir}, .n_write = 1};
+        sandbox_cfg cfg = {.write = {dir}, .n_write = 1, .weak = landlock() < 1};
         (void)pthread_barrier_init(&barrier, NULL, 2);
         if (sandbox_files(&cfg) != NULL || pthread_create(&t, NULL, early_thread, NULL) != 0 ||
             sandbox_calls(&cfg) != NULL) {

@@ -72,11 +72,8 @@ policy 1 3600 && policy 2 16
 result $? "attestation policies of what they started"
 [ "$bad" = 0 ] || { finish; exit 1; }
 
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-printf 'listener %s 127.0.0.1\nallow_anonymous true\n' "$port" >m.conf
-[ "$(id -u)" != 0 ] || echo "user root" >>m.conf
-"$mosquitto" -c m.conf >m.log 2>&1 &
-pids="$pids $!"
+start_broker
+pids="$pids $broker"
 b="--broker 127.0.0.1:$port"
 mv ca/roles/head control
 # shellcheck disable=SC2086

@@ -172,11 +172,7 @@ mkfifo "$tmp/fifo"
 reader=$!
 exec 3>"$tmp/fifo"
 head -n 1 "$tmp/stream" >&3
-for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-    [ -s "$out" ] && break
-    sleep 0.1
-done
-[ -s "$out" ]
+until_true [ -s "$out" ]
 result $? "a line of a live stream is shown when it comes"
 exec 3>&-
 wait "$reader"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
+# shellcheck disable=SC2034,SC2154 # variables of the scripts
 # What the scripts of this folder share: source it, then use result, expect, until_true and finish.
 # Sets: pqi (the program), tmp (removed at the end), out and err of the last run.
 pqi=$1/bin/pqi
@@ -10,8 +11,11 @@ out=$tmp/out
 err=$tmp/err
 count=0
 bad=0
-patience=120                    # seconds that one condition is waited for
-deadline=$(($(date +%s) + 270)) # nothing is waited for any more: a script that fails ends as well
+now() { # seconds, of a clock that nobody sets
+    read -r up _ </proc/uptime && echo "${up%.*}"
+}
+patience=300                # seconds that one condition is waited for
+deadline=$(($(now) + 1200)) # nothing is waited for any more: a script that fails ends as well
 logs=                           # files whose ends are shown with a failure
 
 result() { # STATUS NAME
@@ -85,10 +89,10 @@ open(sys.argv[3], "wb").write(b)' "$1" "$2" "$3"
 }
 
 until_true() { # COMMAND...: tried until it is true, for $patience seconds at most
-    over=$(($(date +%s) + patience))
+    over=$(($(now) + patience))
     [ "$over" -le "$deadline" ] || over=$deadline
     until "$@"; do
-        [ "$(date +%s)" -lt "$over" ] || {
+        [ "$(now)" -lt "$over" ] || {
             echo "not true in time: $*" >>"$err"
             return 1
         }
@@ -99,12 +103,35 @@ until_true() { # COMMAND...: tried until it is true, for $patience seconds at mo
 end() { # PID...: asked to end, and made to after a while; the last one's exit code
     [ $# != 0 ] || return 0
     kill "$@" 2>/dev/null
-    (sleep 20; kill -9 "$@") >/dev/null 2>&1 &
+    (sleep 60; kill -9 "$@") >/dev/null 2>&1 &
     guard=$!
     wait "$@" 2>/dev/null
     ended=$?
     kill "$guard" 2>/dev/null
     return "$ended"
+}
+
+# A mosquitto in $tmp, on a port that nobody else can get; sets port and broker, its process id. What it logs, also
+# every subscription, is in $tmp/m.log. Called again it starts a new one on the same port.
+start_broker() {
+    python3 "$top/tests/support/mosquitto.py" "$tmp" "allow_anonymous true" "log_type all" >"$tmp/m.log" 2>&1 &
+    broker=$!
+    until_true grep -q ' running$' "$tmp/m.log" || {
+        kill "$broker"
+        logs="$logs $tmp/m.log"
+        result 1 "mosquitto starts"
+        finish
+        exit 1
+    }
+    port=$(cat "$tmp/port")
+}
+
+subscriptions() { # FILTER: how many came to the broker
+    grep -cF "$(printf '\t%s (QoS ' "$1")" "$tmp/m.log"
+}
+
+more_than() { # NUMBER FILTER
+    [ "$(subscriptions "$2")" -gt "$1" ]
 }
 
 finish() {

@@ -9,7 +9,7 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 : >"$out"
 : >"$err"
 
-mosquitto=$(PATH=$PATH:/usr/sbin command -v mosquitto) || {
+PATH=$PATH:/usr/sbin command -v mosquitto >"$out" || {
     skip "messages through a broker" "mosquitto is not installed"
     finish
     exit
@@ -23,21 +23,6 @@ stop() {
 }
 trap stop EXIT
 
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-{
-    echo "listener $port 127.0.0.1"
-    echo "allow_anonymous true"
-    [ "$(id -u)" != 0 ] || echo "user root"
-} >"$tmp/m.conf"
-start_broker() {
-    "$mosquitto" -c "$tmp/m.conf" >"$tmp/m.log" 2>&1 &
-    broker=$!
-    i=0
-    until mosquitto_pub -p "$port" -t ready -n 2>/dev/null || [ "$i" = 100 ]; do
-        i=$((i + 1))
-        sleep 0.05
-    done
-}
 start_broker
 
 # Provisioning, as the README has it.
@@ -79,18 +64,28 @@ listen() { # NAME LOG OPTION...
     name=$1
     log=$2
     shift 2
+    for filter in "$@"; do :; done # the last word
+    before=$(subscriptions "$filter")
     "$pqi" listen $(at "$name") "$@" >"$log" 2>"$log.err" &
     listener=$!
-    i=0
-    until mosquitto_sub -p "$port" -t "pq/4/k/$name" -C 1 -W 1 >/dev/null 2>&1 || [ "$i" = 20 ]; do
-        i=$((i + 1))
-    done
+    until_true more_than "$before" "$filter"
+    mosquitto_sub -p "$port" -t "pq/4/k/$name" -C 1 -W 300 >"$tmp/announced"
+}
+# shellcheck disable=SC2034 # used by the caller
+tap() { # FILE OPTION... FILTER: somebody on the wire, whose subscription is in force
+    log=$1
+    shift
+    for filter in "$@"; do :; done
+    before=$(subscriptions "$filter")
+    mosquitto_sub -p "$port" "$@" >"$log" &
+    tap=$!
+    until_true more_than "$before" "$filter"
 }
 
 # shellcheck disable=SC2046
 {
     # One listener; text, lines, hex, classes, both protocol versions, all QoS.
-    listen control "$tmp/heard" --json --count 7 --timeout 60 'plant/#'
+    listen control "$tmp/heard" --json --count 7 --timeout 600 'plant/#'
     run 0 send $(at pump) --to control --topic plant/pump/flow '{"l_per_s": 12.5}'
     result $? "send a text"
     run 0 send $(at pump) --to control --topic plant/pump/flow --mqtt5 --qos 2 --json five
@@ -122,7 +117,7 @@ P
     result $? "listen printed them all, once, in order"
 
     # U+009B begins a control sequence like ESC does, U+202E turns the line around.
-    listen control "$tmp/heard" --count 2 --timeout 30 'plant/#'
+    listen control "$tmp/heard" --count 2 --timeout 300 'plant/#'
     run 0 send $(at pump) --to control --topic plant/pump/esc "$(printf 'a\302\2332Jb')"
     run 0 send $(at pump) --to control --topic "$(printf 'plant/pump/\342\200\256x')" y
     wait "$listener"
@@ -134,10 +129,8 @@ P
     result $? "nothing that steers a terminal is printed"
 
     # The broker repeats, moves and alters what it carried.
-    mosquitto_sub -p "$port" -t 'plant/#' -C 1 -W 20 -N >"$tmp/packet" &
-    tap=$!
-    sleep 0.3
-    listen control "$tmp/heard" --drops --count 2 --timeout 30 'plant/#'
+    tap "$tmp/packet" -C 1 -W 300 -N -t 'plant/#'
+    listen control "$tmp/heard" --drops --count 2 --timeout 300 'plant/#'
     run 0 send $(at pump) --to control --topic plant/pump/flow first
     wait "$tap"
     mosquitto_pub -p "$port" -t plant/pump/flow -f "$tmp/packet"
@@ -159,10 +152,8 @@ P
 
     # What somebody on the wire sees of a session, and what its ends say of it.
     rm -f "$tmp"/pump/state/s-*
-    mosquitto_sub -p "$port" -t 'pq/4/i/#' -t 'pq/4/r/#' -t 'pq/4/s/#' -t 'plant/#' -W 20 -F '%t %x' >"$tmp/wire" &
-    tap=$!
-    sleep 0.3
-    listen control "$tmp/heard" --count 1 --timeout 30 'plant/#'
+    tap "$tmp/wire" -W 600 -F '%t %x' -t 'pq/4/i/#' -t 'pq/4/r/#' -t 'pq/4/s/#' -t 'plant/#'
+    listen control "$tmp/heard" --count 1 --timeout 300 'plant/#'
     run 0 send $(at pump) --sessions require --to control --topic plant/pump/flow 'in a session'
     wait "$listener"
     listener=
@@ -184,7 +175,7 @@ P
     result $? "and no word of them"
 
     # A device without a signing key: learned, reached, and told that it cannot send.
-    listen meter "$tmp/heard" --count 1 --timeout 30 'plant/meter/#'
+    listen meter "$tmp/heard" --count 1 --timeout 300 'plant/meter/#'
     run 0 send $(at control) --to meter --topic plant/meter/cmd --class M read
     result $? "send to a device without a signing key"
     wait "$listener"
@@ -197,7 +188,7 @@ P
     run 1 send $(at meter) --to control --topic plant/meter/x 1 && clear_error &&
         grep -q "no signing key" "$err"
     result $? "it is told that it cannot send"
-    mosquitto_sub -p "$port" -t pq/4/k/meter -C 1 -N -W 5 >"$tmp/meter.ann"
+    mosquitto_sub -p "$port" -t pq/4/k/meter -C 1 -N -W 300 >"$tmp/meter.ann"
     # shellcheck disable=SC2086
     step ca export $ca --out "$tmp/manifest" manifest
     run 0 inspect --root "$tmp/manifest" "$tmp/meter.ann" && grep -q "no signing key" "$out"
@@ -206,24 +197,24 @@ P
     # A mailbox: the valve sleeps, wakes, and is told once.
     run 1 send $(at control) --to valve --mailbox set --wait 1 x && clear_error
     result $? "nothing is left for a device that was never there"
-    run 0 listen $(at valve) --timeout 1 --mailbox
+    run 0 listen $(at valve) --timeout 6 --mailbox
     result $? "a device announces its prekey"
     run 0 send $(at control) --to valve --mailbox set --class M --expires 3600 open
     result $? "leave a command in a mailbox"
     run 0 send $(at control) --to valve --mailbox note hello
     result $? "and a note in another slot"
-    mosquitto_sub -p "$port" -t pq/4/k/valve -C 1 -N -W 5 >"$tmp/valve.ann"
+    mosquitto_sub -p "$port" -t pq/4/k/valve -C 1 -N -W 300 >"$tmp/valve.ann"
     run 0 inspect --json --root "$tmp/manifest" "$tmp/valve.ann" &&
         python3 -c 'import json, sys
 v = json.load(sys.stdin)
 assert v["prekey"]["epoch"] == 1 and len(v["prekey"]["id"]) == 16, v
 open(sys.argv[1], "w").write(v["prekey"]["id"])' "$tmp/prekey.id" <"$out"
     result $? "inspect shows the prekey of an announcement"
-    mosquitto_sub -p "$port" -t pq/4/m/valve/set -C 1 -N -W 5 >"$tmp/mail"
+    mosquitto_sub -p "$port" -t pq/4/m/valve/set -C 1 -N -W 300 >"$tmp/mail"
     run 0 inspect --json "$tmp/mail" && grep -q "\"prekey_id\": *\"$(cat "$tmp/prekey.id")\"" "$out" &&
         grep -q '"expires": *true' "$out" && grep -q '"message_bytes": *4' "$out"
     result $? "and the packet in the mailbox"
-    run 0 listen $(at valve) --count 2 --timeout 20 --mailbox --json
+    run 0 listen $(at valve) --count 2 --timeout 200 --mailbox --json
     python3 - "$out" >"$tmp/checked" 2>&1 <<'P'
 import json, sys
 m = {x["topic"]: x for x in (json.loads(line) for line in open(sys.argv[1], encoding="utf-8"))}
@@ -232,7 +223,7 @@ assert a["text"] == "open" and a["prekey"] is True and a["expiry"] == "in time",
 assert b["text"] == "hello" and b["prekey"] is True and "expiry" not in b, b
 P
     result $? "both are delivered when it wakes"
-    run 0 listen $(at valve) --timeout 1 --mailbox --drops &&
+    run 0 listen $(at valve) --timeout 6 --mailbox --drops &&
         [ "$(grep -c '^dropped (replay) pq/4/m/valve/' "$out")" = 2 ] && [ "$(wc -l <"$out")" = 2 ]
     result $? "and refused when it wakes again"
     run 1 send $(at meter) --to valve --mailbox set x && clear_error
@@ -244,11 +235,11 @@ P
     usage_error "a slot of two levels" send $(at control) --to valve --mailbox a/b x
 
     # The broker dies under the listener.
-    listen control "$tmp/heard" --count 1 --timeout 40 'plant/#'
+    listen control "$tmp/heard" --count 1 --timeout 400 'plant/#'
     kill "$broker"
     wait "$broker" 2>/dev/null
     start_broker
-    mosquitto_sub -p "$port" -t pq/4/k/control -C 1 -W 20 >/dev/null
+    mosquitto_sub -p "$port" -t pq/4/k/control -C 1 -W 300 >/dev/null
     result $? "the listener announced itself to the new broker"
     run 0 send $(at pump) --to control --topic plant/pump/flow --wait 20 again
     result $? "send after the broker came back empty"

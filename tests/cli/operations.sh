@@ -22,16 +22,18 @@ stop() {
 trap stop EXIT
 cd "$tmp" || exit 1
 
-mosquitto=$(PATH=$PATH:/usr/sbin command -v mosquitto) || {
+PATH=$PATH:/usr/sbin command -v mosquitto >where || {
     echo "ok 1 - operations # SKIP mosquitto is not installed"
     echo "1..1"
     exit 0
 }
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-printf 'listener %s 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n' "$port" >m.conf
-[ "$(id -u)" != 0 ] || echo "user root" >>m.conf
-"$mosquitto" -c m.conf >m.log 2>&1 &
+python3 "$top/tests/support/mosquitto.py" "$tmp" "allow_anonymous true" "max_queued_messages 0" >m.log 2>&1 &
 broker=$!
+until grep -q ' running$' m.log; do
+    kill -0 "$broker" 2>m.gone || { cat m.log; exit 1; }
+    sleep 0.1
+done
+port=$(cat port)
 
 n=0
 bad=0
@@ -50,7 +52,7 @@ sed -n '/^```sh$/,/^```$/{/^```/d;p}' "$top/docs/operations.md" |
     sed 's/^\(PQID\|FLEET\)=\$!$/&; echo $! >>pids/' >script
 grep -q 'pqi root rotate' script && [ "$(wc -l <script)" -gt 60 ] && [ "$(grep -c 'pids$' script)" = 4 ]
 result $? "the lines of the page were found"
-PATH=$build/bin:$build/tests:$PATH BROKER=127.0.0.1:$port PORT=$port timeout 170 bash -eu script >log 2>&1
+PATH=$build/bin:$build/tests:$PATH BROKER=127.0.0.1:$port PORT=$port timeout 1200 bash -eu script >log 2>&1
 result $? "every line of the page works"
 grep -q '^added 1000, ' log && grep -q '^issued 1000 of 1000' ca.log
 result $? "1,000 devices were imported and certified"

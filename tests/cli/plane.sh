@@ -40,11 +40,8 @@ ca="--dir ca $k"
             "$pqi" device install --dir d-$d $k --out $d.ok $d.g && "$pqi" ca confirm $ca $d.ok || exit 1
     done >"$out"
 }
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-printf 'listener %s 127.0.0.1\nallow_anonymous true\n' "$port" >m.conf
-[ "$(id -u)" != 0 ] || echo "user root" >>m.conf
-"$mosquitto" -c m.conf >m.log 2>&1 &
-pids=$!
+start_broker
+pids=$broker
 b="--broker 127.0.0.1:$port"
 # shellcheck disable=SC2086
 "$pqid" control --dir control $k $b >pqid.log 2>&1 &
@@ -61,7 +58,7 @@ newest() { # what the newest head names: WHAT NUMBER
     run 0 policy sign --root ca/root.cbor $k --seq 1 --sign ca/roles/policy-1 --sign ca/roles/policy-2 -o p.cbor p.txt &&
         run 0 policy publish --store control --yes p.cbor && until_true newest policy 1
     result $? "and the policy"
-    "$pqi" listen --dir d-a $k $b --count 1 --timeout 120 'plant/#' >heard.txt 2>listen.log &
+    "$pqi" listen --dir d-a $k $b --count 1 --timeout 600 'plant/#' >heard.txt 2>listen.log &
     listener=$!
     fresh() { "$pqi" fleet status --store control --all >"$out" 2>"$err"; grep -qE "^$1 +fresh" "$out"; }
     until_true fresh a

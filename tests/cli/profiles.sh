@@ -9,7 +9,7 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 : >"$out"
 : >"$err"
 
-mosquitto=$(PATH=$PATH:/usr/sbin command -v mosquitto) || {
+PATH=$PATH:/usr/sbin command -v mosquitto >"$out" || {
     skip "profiles through a broker" "mosquitto is not installed"
     finish
     exit
@@ -23,19 +23,7 @@ stop() {
 }
 trap stop EXIT
 
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-{
-    echo "listener $port 127.0.0.1"
-    echo "allow_anonymous true"
-    [ "$(id -u)" != 0 ] || echo "user root"
-} >"$tmp/m.conf"
-"$mosquitto" -c "$tmp/m.conf" >"$tmp/m.log" 2>&1 &
-broker=$!
-i=0
-until mosquitto_pub -p "$port" -t ready -n 2>/dev/null || [ "$i" = 100 ]; do
-    i=$((i + 1))
-    sleep 0.05
-done
+start_broker
 
 umask 077
 head -c 32 /dev/urandom >"$tmp/kek"
@@ -79,13 +67,19 @@ listen() { # ID LOG OPTION...
     name=$1
     log=$2
     shift 2
+    before=$(subscriptions 'plant/#')
     mosquitto_pub -p "$port" -t "pq/4/k/$name" -r -n # no announcement of an earlier fleet
     "$pqi" listen $(at "$name") "$@" >"$log" 2>"$log.err" &
     listener=$!
-    i=0
-    until mosquitto_sub -p "$port" -t "pq/4/k/$name" -C 1 -W 1 >/dev/null 2>&1 || [ "$i" = 20 ]; do
-        i=$((i + 1))
-    done
+    until_true more_than "$before" 'plant/#'
+    mosquitto_sub -p "$port" -t "pq/4/k/$name" -C 1 -W 300 >"$tmp/announced"
+}
+# shellcheck disable=SC2034 # used by the caller
+tap() { # somebody on the wire takes one packet
+    before=$(subscriptions 'plant/#')
+    mosquitto_sub -p "$port" -t 'plant/#' -C 1 -W 300 -N >"$tmp/packet" &
+    tap=$!
+    until_true more_than "$before" 'plant/#'
 }
 # shellcheck disable=SC2046
 talk() { # WHAT: pump to control and back
@@ -93,7 +87,7 @@ talk() { # WHAT: pump to control and back
         from=${pair% *}
         to=${pair#* }
         mosquitto_pub -p "$port" -t "pq/4/k/$from" -r -n
-        listen "$to" "$tmp/heard" --count 1 --timeout 60 'plant/#'
+        listen "$to" "$tmp/heard" --count 1 --timeout 600 'plant/#'
         run 0 send $(at "$from") --to "$to" --topic "plant/$from" "from $from" --json
         result $? "$1: $from sends"
         cp "$out" "$tmp/sent"
@@ -221,12 +215,10 @@ step device status --dir "$fleet/pump" --key-file "$tmp/kek"
 grep -qFx "suites:       X-Wing/AES-256-GCM/SHA-256 (pre-standard)" "$out"
 result $? "X-Wing is asked for with --suite"
 talk "X-Wing"
-mosquitto_sub -p "$port" -t 'plant/#' -C 1 -W 20 -N >"$tmp/packet" &
-tap=$!
-sleep 0.3
+tap
 # shellcheck disable=SC2046
 {
-    listen control "$tmp/heard" --count 1 --timeout 30 'plant/#'
+    listen control "$tmp/heard" --count 1 --timeout 300 'plant/#'
     run 0 send $(at pump) --sessions off --to control --topic plant/pump again
     wait "$tap" "$listener"
     listener=
@@ -237,11 +229,9 @@ result $? "inspect names the suite of a packet"
 # --- AES-256-GCM-SIV: one device asks for it alone, because its storage can be put back ---
 # shellcheck disable=SC2046
 suite_of_packet() { # FROM SEND-OPTION
-    mosquitto_sub -p "$port" -t 'plant/#' -C 1 -W 20 -N >"$tmp/packet" &
-    tap=$!
-    sleep 0.3
+    tap
     to=$([ "$1" = pump ] && echo control || echo pump)
-    listen "$to" "$tmp/heard" --count 1 --timeout 30 ${2:+$2} 'plant/#'
+    listen "$to" "$tmp/heard" --count 1 --timeout 300 ${2:+$2} 'plant/#'
     run 0 send $(at "$1") --sessions off --to "$to" --topic "plant/$1" again ${2:+$2}
     wait "$tap" "$listener"
     listener=

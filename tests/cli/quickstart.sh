@@ -18,16 +18,18 @@ stop() {
 trap stop EXIT
 cd "$tmp" || exit 1
 
-mosquitto=$(PATH=$PATH:/usr/sbin command -v mosquitto) || {
+PATH=$PATH:/usr/sbin command -v mosquitto >where || {
     echo "ok 1 - the quick start # SKIP mosquitto is not installed"
     echo "1..1"
     exit 0
 }
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-printf 'listener %s 127.0.0.1\nallow_anonymous true\n' "$port" >m.conf
-[ "$(id -u)" != 0 ] || echo "user root" >>m.conf
-"$mosquitto" -c m.conf >m.log 2>&1 &
+python3 "$top/tests/support/mosquitto.py" "$tmp" "allow_anonymous true" "log_type all" >m.log 2>&1 &
 broker=$!
+until grep -q ' running$' m.log; do
+    kill -0 "$broker" 2>m.gone || { cat m.log; exit 1; }
+    sleep 0.1
+done
+port=$(cat port)
 
 n=0
 bad=0
@@ -41,12 +43,12 @@ result() {
 }
 
 # All ```sh blocks in their order, as one script that stops at the first failure. The lines of
-# section 4 wait for one background job; sleeping gives the listener time to subscribe.
+# section 4 wait for one background job; it must have subscribed before the other one sends.
 sed -n '/^```sh$/,/^```$/{/^```/d;p}' "$top/docs/quickstart.md" |
-    sed 's/^\(pqi send \)/sleep 2; \1/; s/^wait$/wait $!/' >script
+    sed "s|^pqi send |until grep -q 'plant/# (QoS ' $tmp/m.log; do sleep 0.1; done; &|; s/^wait\$/wait \$!/" >script
 grep -q "pqi ca revoke" script && [ "$(wc -l <script)" -gt 20 ]
 result $? "the lines of the quick start were found"
-PATH=$build/bin:$PATH BROKER=127.0.0.1:$port timeout 120 bash -eu script >log 2>&1
+PATH=$build/bin:$PATH BROKER=127.0.0.1:$port timeout 600 bash -eu script >log 2>&1
 result $? "every line of the quick start works"
 grep -qxF 'pump-1 plant/pump-1/flow: {"l_per_s": 12.5}' heard.txt
 result $? "the message came through"
@@ -83,9 +85,9 @@ result $? "another pump joins"
 "$build/examples/example_control_room" control control.kek "$port" 'plant/#' >example.log 2>&1 &
 example=$!
 # shellcheck disable=SC2086 # words
-pqi listen $d --broker "127.0.0.1:$port" --count 1 --timeout 30 'plant/pump-2/cmd' >answer 2>>log &
+pqi listen $d --broker "127.0.0.1:$port" --count 1 --timeout 300 'plant/pump-2/cmd' >answer 2>>log &
 listener=$!
-sleep 2
+until grep -q '	plant/pump-2/cmd (QoS ' m.log || ! kill -0 "$listener" 2>>log; do sleep 0.1; done
 # shellcheck disable=SC2086 # words
 pqi send --dir control --key-file control.kek --broker "127.0.0.1:$port" --to pump-2 --topic plant/pump-2/cmd \
     --class M x >>log 2>&1
@@ -96,7 +98,7 @@ wait "$listener" 2>/dev/null
 # shellcheck disable=SC2086 # words
 pqi send $d --broker "127.0.0.1:$port" --to control-1 --topic plant/pump-2/flow hello >>log 2>&1
 result $? "the pump sends to the example"
-for _ in $(seq 300); do grep -q . example.log && break; sleep 0.1; done
+for _ in $(seq 3000); do grep -q . example.log && break; sleep 0.1; done
 grep -qx 'pump-2: hello' example.log
 result $? "the example prints it"
 echo "1..$n"

@@ -112,18 +112,10 @@ if [ -z "$mosquitto" ] || ! command -v mosquitto_sub >/dev/null; then
     finish
     exit
 fi
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-printf 'listener %s 127.0.0.1\nallow_anonymous true\nlog_type all\n' "$port" >m.conf
-[ "$(id -u)" != 0 ] || echo "user root" >>m.conf
-"$mosquitto" -c m.conf >m.log 2>&1 &
-broker=$!
-answers() {
-    mosquitto_pub -h 127.0.0.1 -p "$port" -t x -n 2>/dev/null
-}
-until_true answers
-mosquitto_sub -h 127.0.0.1 -p "$port" -t pq/4/w -C 1 -W 60 -N >delta.cbor &
+start_broker
+mosquitto_sub -h 127.0.0.1 -p "$port" -t pq/4/w -C 1 -W 300 -N >delta.cbor &
 sub=$!
-patience=20 until_true grep -q 'Received SUBSCRIBE\|pq/4/w' m.log
+until_true more_than 0 pq/4/w
 # shellcheck disable=SC2086
 {
     "$pqi" head make $k control >"$out"
@@ -137,7 +129,7 @@ import json, sys
 d = json.load(open(sys.argv[1]))
 assert d["from"] == 4 and d["count"] == 1 and d["signature"]["state"] == "verified"' "$out" 2>>"$err"
     result $? "what was added came at once on pq/4/w"
-    mosquitto_sub -h 127.0.0.1 -p "$port" -t pq/4/v -C 1 -W 60 -N >whole.cbor
+    mosquitto_sub -h 127.0.0.1 -p "$port" -t pq/4/v -C 1 -W 300 -N >whole.cbor
     run 0 inspect --root ca/root.cbor --json whole.cbor && python3 -c '
 import json, sys
 d = json.load(open(sys.argv[1]))
@@ -148,7 +140,7 @@ assert d["from"] == 0 and d["count"] == 5 and d["signature"]["state"] == "verifi
     result $? "policy keys sign it afterwards"
     run 0 head make $k --broker "127.0.0.1:$port" control && grep -q 'objects published' "$out" && ! grep -q held "$out"
     result $? "head make publishes"
-    mosquitto_sub -h 127.0.0.1 -p "$port" -t pq/4/h -C 1 -W 60 -N >head.cbor
+    mosquitto_sub -h 127.0.0.1 -p "$port" -t pq/4/h -C 1 -W 300 -N >head.cbor
     run 0 head show --root ca/root.cbor head.cbor && grep -q '^revocations: 5' "$out"
     result $? "the newest head is retained on pq/4/h"
 }

@@ -27,7 +27,7 @@ mkdir walk
 sed -n '/^#### SoftHSM, step by step/,/^### /{/^```sh$/,/^```$/{/^```/d;p}}' "$top/docs/providers.md" >script
 grep -q "pqi device init" script && [ "$(wc -l <script)" -gt 10 ]
 result $? "the lines of the walkthrough were found"
-(cd walk && PATH=$build/bin:$PATH timeout 120 bash -eu -o pipefail ../script) >"$out" 2>"$err"
+(cd walk && PATH=$build/bin:$PATH timeout 900 bash -eu -o pipefail ../script) >"$out" 2>"$err"
 result $? "every line of the walkthrough works"
 grep -q "pqi P-256 key" "$out" && grep -q "pqi wrapping key" "$out" &&
     grep -q "sensitive, always sensitive, never extractable, local" "$out"

@@ -62,11 +62,8 @@ logs="listen.log heard.txt pqid.log ticks.log m.log"
             "$pqi" device install --dir d-$d $k --out $d.ok $d.g && "$pqi" ca confirm $ca $d.ok || exit 1
     done
 } >"$out" 2>"$err" || { cat "$err"; exit 1; }
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-printf 'listener %s 127.0.0.1\nallow_anonymous true\n' "$port" >m.conf
-[ "$(id -u)" != 0 ] || echo "user root" >>m.conf
-"$mosquitto" -c m.conf >m.log 2>&1 &
-pids=$!
+start_broker
+pids=$broker
 b="--broker 127.0.0.1:$port"
 plane() {
     # shellcheck disable=SC2086

@@ -66,7 +66,7 @@ class Peers:
     def them(self, *args):
         """Whether OpenSSL's command ended well."""
         p = subprocess.run([*self.command, *args], stdout=subprocess.PIPE,
-                           stderr=subprocess.STDOUT, timeout=60)
+                           stderr=subprocess.STDOUT, timeout=600)
         return p.returncode == 0
 
     def key(self, algorithm, seed, pk_len):

@@ -27,7 +27,7 @@ prog() { # LINE...
     printf '%s\n' '#!/bin/sh' "$@" >"$tmp/tests/prog"
 }
 
-echo "1..10"
+echo "1..13"
 prog 'echo 1..2' 'echo ok 1 - a' 'echo ok 2 - b'
 expect '2 passed, 0 failed' 0 prog 'a sound program'
 prog 'echo 1..1' 'echo not ok 1 - a' 'exit 1'
@@ -55,4 +55,26 @@ if python3 tests/run.py "$tmp:asan" >"$tmp/log" 2>&1; then
 else
     echo "ok $n - a run of nothing fails"
 fi
+
+# What passed in a whole run is not run again by the stages of its parts; what failed, was skipped in part or was
+# built since is.
+mkdir -p "$tmp/bin"
+seen() { # LINE WANT NAME    done.list has this line: is prog seen (1) or to be run (0)?
+    n=$((n + 1))
+    echo "$1" >"$tmp/tests/done.list"
+    [ -z "${4-}" ] || touch -d '2 seconds' "$tmp/$4"
+    if [ "$(PQI_AFTER_TEST=1 PYTHONPATH=tests python3 -c '
+import sys
+import run
+left, seen, _ = run.earlier(sys.argv[1], [("prog", [sys.argv[1] + "/tests/prog"])])
+print(len(seen)) if len(left) + len(seen) == 1 else print("?")' "$tmp")" = "$2" ]; then
+        echo "ok $n - $3"
+    else
+        echo "not ok $n - $3"
+        bad=$((bad + 1))
+    fi
+}
+seen 'prog 3 0 0' 1 'what passed is not run again'
+seen 'prog 3 0 1' 0 'what was skipped in part is'
+seen 'prog 3 0 0' 0 'and what a newer tool runs' bin/pqi
 [ "$bad" = 0 ]

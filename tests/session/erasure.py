@@ -173,7 +173,7 @@ def main():
         bad += not ok
         print("%sok %d - %s: %s" % ("" if ok else "not ", i, test.__name__, detail), flush=True)
     peer.p.stdin.close()
-    return 1 if bad or peer.p.wait(timeout=10) else 0
+    return 1 if bad or peer.p.wait(timeout=120) else 0
 
 
 if __name__ == "__main__":

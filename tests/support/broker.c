@@ -21,7 +21,9 @@ static int tcp(int port, int listening)
     if (fd < 0) {
         return -1;
     }
-    int rc = listening ? bind(fd, (struct sockaddr *)&a, sizeof a)
+    const int on = 1;
+    int rc = listening ? setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) |
+                             bind(fd, (struct sockaddr *)&a, sizeof a)
                        : connect(fd, (struct sockaddr *)&a, sizeof a);
     if (rc != 0) {
         (void)close(fd);
@@ -30,19 +32,18 @@ static int tcp(int port, int listening)
     return fd;
 }
 
-int broker_free_port(void)
+/* A port that nobody else gets as long as this socket is open; a socket with SO_REUSEADDR as
+ * mosquitto's can listen on it all the same. */
+static int reserve_port(broker *b)
 {
-    int fd = tcp(0, 1);
     struct sockaddr_in a;
     socklen_t n = sizeof a;
-    int port = -1;
-    if (fd >= 0 && getsockname(fd, (struct sockaddr *)&a, &n) == 0) {
-        port = ntohs(a.sin_port);
+    b->port = -1;
+    b->held = tcp(0, 1);
+    if (b->held >= 0 && getsockname(b->held, (struct sockaddr *)&a, &n) == 0) {
+        b->port = ntohs(a.sin_port);
     }
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-    return port;
+    return b->port > 0;
 }
 
 static void pause_ms(long ms)
@@ -91,7 +92,7 @@ int broker_restart(broker *b)
         (void)execl(exe, "mosquitto", "-c", conf, (char *)NULL);
         _exit(127);
     }
-    for (int i = 0; b->pid > 0 && i < 500; i++) {
+    for (int i = 0; b->pid > 0 && i < 12000; i++) {
         int fd = tcp(b->port, 0);
         if (fd >= 0) {
             (void)close(fd);
@@ -113,8 +114,7 @@ int broker_start(broker *b, const char *extra)
         return -2;
     }
     (void)snprintf(b->extra, sizeof b->extra, "%s", extra ? extra : "");
-    b->port = broker_free_port();
-    return b->port > 0 ? broker_restart(b) : -2;
+    return reserve_port(b) ? broker_restart(b) : -2;
 }
 
 static void end(broker *b, int sig)
@@ -134,6 +134,7 @@ void broker_kill(broker *b)
 void broker_stop(broker *b)
 {
     end(b, SIGTERM);
+    (void)close(b->held);
     const char *files[] = {"m.conf", "m.log", "pw", "acl", "ca.pem", "ca.key", "s.pem", "s.key",
         "s.csr", "ca.srl", "other.pem", "other.key"};
     char path[128];

@@ -7,7 +7,7 @@
 
 typedef struct broker {
     pid_t pid;
-    int port;
+    int port, held; /* a socket that keeps the port for us */
     char dir[64];
     char extra[1024]; /* lines of mosquitto.conf, kept over a restart */
 } broker;
@@ -19,8 +19,5 @@ int broker_start(broker *b, const char *extra);
 int broker_restart(broker *b);
 void broker_kill(broker *b); /* SIGKILL, waits */
 void broker_stop(broker *b); /* SIGTERM, waits, removes the directory */
-
-/* A free loopback port at this moment. */
-int broker_free_port(void);
 
 #endif

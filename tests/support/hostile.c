@@ -241,7 +241,7 @@ static void turn_or_rest(stage *s)
 /* A fence raised before a subscription was in force is lost: raised again after a while. */
 void stage_settle(stage *s)
 {
-    const double end = now_s() + 30;
+    const double end = now_s() + 180;
     double patience = 0.05;
     while (now_s() < end) {
         s->fences++;
@@ -260,7 +260,7 @@ void stage_settle(stage *s)
 
 void stage_rejoin(stage *s)
 {
-    const double end = now_s() + 20;
+    const double end = now_s() + 180;
     int down = 1;
     while (down && now_s() < end) {
         turn_or_rest(s);

@@ -42,7 +42,7 @@ start)
     n=0
     until [ -S "$dir/sock" ] && [ -S "$dir/sock.ctrl" ]; do
         n=$((n + 1))
-        [ $n -lt 200 ] || { cat "$dir/swtpm.log" >&2; kill "$pid" 2>/dev/null; exit 1; }
+        [ $n -lt 3000 ] || { cat "$dir/swtpm.log" >&2; kill "$pid" 2>/dev/null; exit 1; }
         sleep 0.02
     done
     echo "$pid"

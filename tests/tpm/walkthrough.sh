@@ -34,7 +34,7 @@ grep -q "pqi tpm policy add" script && [ "$(wc -l <script)" -gt 25 ]
 result $? "the lines of the walkthrough were found"
 # a failure in the middle must not leave the TPM running
 echo 'trap "kill \$SWTPM 2>/dev/null || true" EXIT' >first
-(cd walk && W=$tmp/walk/tpm PATH=$build/bin:$PATH timeout 120 bash -eu -o pipefail \
+(cd walk && W=$tmp/walk/tpm PATH=$build/bin:$PATH timeout 900 bash -eu -o pipefail \
     <(sed "/^SWTPM=/r $tmp/first" ../script)) >"$out" 2>"$err"
 result $? "every line of the walkthrough works"
 grep -q "PCR 4 is not what the keys were sealed to" "$err"
