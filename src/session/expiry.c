@@ -62,7 +62,10 @@ pqi_expiry_state pqi_expiry_judge(const pqi_expiry *e, const pqi_expiry_clock *c
     if (e->kind != PQI_EXPIRY_UNIX || c->unix_s == 0) {
         return PQI_EXPIRY_UNKNOWN;
     }
-    return c->unix_s > e->value ? PQI_EXPIRY_PAST : PQI_EXPIRY_IN_TIME;
+    if (c->unix_s > e->value) {
+        return PQI_EXPIRY_PAST;
+    }
+    return c->unix_far > e->value ? PQI_EXPIRY_UNKNOWN : PQI_EXPIRY_IN_TIME;
 }
 
 bool pqi_expiry_delivers(pqi_expiry_state state, pqi_class cls)

@@ -19,6 +19,7 @@ typedef struct pqi_expiry_clock {
     uint32_t control_epoch; /* 0: no head yet */
     uint32_t tick;          /* of that epoch */
     bool has_tick;          /* false: only the epoch is known */
+    uint64_t unix_far;      /* a wall clock ahead of it that is not believed; 0: none */
 } pqi_expiry_clock;
 
 /* PQI_OK; PQI_ERR_ARG: kind 0 or unknown, unix second 0. out is zero then. */

@@ -71,6 +71,8 @@ typedef struct pqi_hs_self {
     const uint8_t *kid; /* PQI_KID_LEN */
     const uint8_t *cert256, *cert384;
     pqi_cspan kem_pk, x25519_pk;
+    uint32_t
+        key_epoch; /* of the certificate; records of sessions stand on it, handshakes do not read it */
 } pqi_hs_self;
 
 typedef struct pqi_hs_peer {

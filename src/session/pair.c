@@ -238,40 +238,40 @@ bool pqi_pair_charge(const pqi_pair_env *env, const pqi_pair_at *at, uint8_t whi
     return true;
 }
 
+/* A token of the peer, then one of all. */
+static bool take_both(const pqi_pair_in *in, pqi_bucket *own, const pqi_rate *rate, pqi_bucket *all)
+{
+    if (!pqi_bucket_take(own, rate, in->at->now_ms)) {
+        return false;
+    }
+    if (pqi_bucket_take(all, &in->env->limits->reply_all, in->at->now_ms)) {
+        return true;
+    }
+    pqi_bucket_refund(own, rate);
+    return false;
+}
+
+bool pqi_pair_repeat(const pqi_pair_in *in)
+{
+    return take_both(in, &in->p->replies, &in->env->limits->reply, &in->env->shared->reply_all);
+}
+
 bool pqi_pair_reply_due(
     const pqi_pair_in *in, uint8_t type, uint8_t code, uint32_t rsid, const uint8_t *nonce)
 {
-    const pqi_pair_limits *l = in->env->limits;
     pqi_pair *p = in->p;
-    /* NOSESS, and REJ of a RESUME1, answer packets that anybody can write: they wait their turn and have a
-     * budget of their own, so that no flood takes the replies to what passed a gate. */
-    bool nosess = type == PQI_HS_T_NOSESS || (type == PQI_HS_T_REJ && code == PQI_HS_REJ_ROLLBACK);
-    if (nosess &&
-        (p->reply.type != 0 || !pqi_bucket_take(&p->nosess, &l->nosess, in->at->now_ms))) {
-        return false;
-    }
-    if (type != PQI_HS_T_CHAL && !pqi_pair_repeat(in)) { /* a CHAL was let through before */
-        if (nosess) {
-            pqi_bucket_refund(&p->nosess, &l->nosess);
+    /* NOSESS, REJ of a RESUME1: to what anybody can write. They take nothing from what passed a gate. */
+    if (type == PQI_HS_T_NOSESS || (type == PQI_HS_T_REJ && code == PQI_HS_REJ_ROLLBACK)) {
+        if (p->reply.type != 0 ||
+            !take_both(in, &p->nosess, &in->env->limits->nosess, &in->env->shared->nosess_all)) {
+            return false;
         }
+    } else if (type != PQI_HS_T_CHAL && !pqi_pair_repeat(in)) { /* a CHAL was let through before */
         return false;
     }
     p->reply = (pqi_pair_reply){.type = type, .code = code, .cold = in->cold, .rsid = rsid};
     if (nonce != NULL) {
         memcpy(p->reply.nonce, nonce, sizeof p->reply.nonce);
-    }
-    return true;
-}
-
-bool pqi_pair_repeat(const pqi_pair_in *in)
-{
-    const pqi_pair_limits *l = in->env->limits;
-    if (!pqi_bucket_take(&in->p->replies, &l->reply, in->at->now_ms)) {
-        return false;
-    }
-    if (!pqi_bucket_take(&in->env->shared->reply_all, &l->reply_all, in->at->now_ms)) {
-        pqi_bucket_refund(&in->p->replies, &l->reply);
-        return false;
     }
     return true;
 }
@@ -462,6 +462,7 @@ void pqi_pair_env_init(const pqi_pair_env *env, uint64_t now_ms)
     pqi_bucket_fill(&s->work_all, &env->limits->work_all, now_ms);
     pqi_bucket_fill(&s->cold, &env->limits->cold, now_ms);
     pqi_bucket_fill(&s->reply_all, &env->limits->reply_all, now_ms);
+    pqi_bucket_fill(&s->nosess_all, &env->limits->reply_all, now_ms);
     for (uint32_t hs = env->n_hs; hs != 0; hs--) {
         uint32_t at = hs;
         pqi_pair_hs_free(env, &at);

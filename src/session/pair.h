@@ -78,8 +78,8 @@ typedef struct pqi_pair_limits {
     pqi_rate cold;      /* instead of work_all, for packets under cold gate keys. Its burst is above
                         * those of a peer, its rate above the sum: no peer has all of it */
     pqi_rate reply;     /* CHAL and REJ to one peer */
-    pqi_rate reply_all; /* CHAL, REJ, NOSESS to all */
-    pqi_rate nosess;    /* NOSESS to one peer */
+    pqi_rate reply_all; /* CHAL, REJ to all; and as much for NOSESS and REJ 4 to all */
+    pqi_rate nosess;    /* NOSESS, REJ 4 to one peer */
     uint32_t resend_ms; /* of INIT, CONF, HELLO: doubled each time */
     uint32_t resend_max_ms; /* at most this */
     uint32_t giveup_ms;     /* an own INIT without RESP; then ABORT and a new one */
@@ -93,7 +93,7 @@ extern const pqi_pair_limits pqi_pair_limits_gateway, pqi_pair_limits_mcu;
 
 /* Of all pairs of an endpoint. */
 typedef struct pqi_pair_shared {
-    pqi_bucket work_all, cold, reply_all;
+    pqi_bucket work_all, cold, reply_all, nosess_all;
     uint32_t hs_first, hs_last; /* free handshake memories: position + 1 */
     uint64_t started, answered, rejected, challenged, evicted;
 } pqi_pair_shared;
@@ -335,7 +335,8 @@ PQI_MUST_CHECK pqi_status pqi_pair_record(
 /* The last record is on the medium: what waited for it goes on. Only after the medium said so. */
 void pqi_pair_stored(const pqi_pair_env *env, const pqi_pair_at *at);
 /* After a start, for a pair from pqi_pair_init(). A new session is wanted at once if there was one:
- * by RESUME, then by a handshake. A record of another certificate keeps its counters only.
+ * by RESUME, then by a handshake. A record of another certificate, of the peer or our own, keeps its
+ * counters only.
  * PQI_OK; PQI_ERR_ARG; PQI_ERR_STATE: there is a session. */
 PQI_MUST_CHECK pqi_status pqi_pair_restore(
     const pqi_pair_env *env, const pqi_pair_at *at, const pqi_sess_record *rec);

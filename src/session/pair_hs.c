@@ -117,6 +117,9 @@ static pqi_drop admitted(pqi_pair_in *in, const pqi_hs_init *init, bool *fresh)
     if (k->role == PQI_PAIR_PEND && pqi_pair_is_lower(in->env, in->at)) {
         return PQI_DROP_ORDER; /* INITs cross: that of the lower id stays */
     }
+    if (k->role == PQI_PAIR_R3 && k->hold) {
+        return PQI_DROP_ORDER; /* it would become stable, and be sent on, before it is on the medium */
+    }
     return agreed(in, init);
 }
 

@@ -127,6 +127,7 @@ pqi_status pqi_pair_record(const pqi_pair_env *env, const pqi_pair_at *at, pqi_s
     p->core.rec = *out;
     memcpy(out->peer_kid, at->key_id, sizeof out->peer_kid);
     out->peer_key_epoch = at->key_epoch;
+    out->own_key_epoch = env->self->key_epoch;
     out->chunk = env->chunk;
     out->depth = env->profile->depth;
     uint64_t reserve = env->limits->ctr_reserve;
@@ -169,8 +170,9 @@ pqi_status pqi_pair_restore(
     k->ctr = rec->init_ceiling;
     k->ceiling = rec->init_ceiling;
     k->last = rec->last_init;
-    if (rec->peer_key_epoch != at->key_epoch || rec->chunk != env->chunk ||
-        rec->depth != env->profile->depth || !pqi_ct_eq(rec->peer_kid, at->key_id, PQI_SESS_KID)) {
+    if (rec->peer_key_epoch != at->key_epoch || rec->own_key_epoch != env->self->key_epoch ||
+        rec->chunk != env->chunk || rec->depth != env->profile->depth ||
+        !pqi_ct_eq(rec->peer_kid, at->key_id, PQI_SESS_KID)) {
         p->dirty |= k->rec.n != 0; /* of a certificate that is no more: they leave the medium */
         pqi_wipe(k->rec.gen, sizeof k->rec.gen);
         k->rec.n = 0;

@@ -5,6 +5,8 @@
 
 #include "ct/ct.h"
 
+#define HINT_MAX (UINT64_MAX / 2u) /* no honest peer counts that far */
+
 #define RESUME1_NONCE 14u /* where its nonce stands: v4-handshake.md section 2.4 */
 
 /* The own INIT or RESUME1 that a CHAL or REJ answers, or NULL. */
@@ -18,15 +20,14 @@ static const pqi_pair_hs *pending(const pqi_pair_in *in, const pqi_hs_short *s)
                : NULL;
 }
 
-/* A new INIT, with the nonce and a counter above the peer's, takes the place of the one that is out. */
+/* A new INIT, with the nonce and a counter above the peer's, takes the place of the one that is out. Whoever
+ * has the gate keys can make the peer say any counter, and say any in its name: one from beyond the middle is
+ * not followed, or the own counter would be used up. The nonce is enough. */
 static pqi_drop on_chal(pqi_pair_in *in, const pqi_hs_short *s)
 {
     pqi_pair *p = in->p;
     if (p->core.resumed) {
         return PQI_DROP_ORDER;
-    }
-    if (s->hint == UINT64_MAX) {
-        return PQI_DROP_POLICY; /* no counter is above it: an honest peer never counts that far */
     }
     if (!pqi_pair_charge(in->env, in->at, PQI_PAIR_C_PROOF)) {
         return PQI_DROP_BUDGET;
@@ -36,7 +37,7 @@ static pqi_drop on_chal(pqi_pair_in *in, const pqi_hs_short *s)
     pqi_pair_want(p, why != 0 ? (pqi_pair_why)why : PQI_PAIR_WHY_SEND);
     memcpy(p->answer, s->nonce.ptr, sizeof p->answer);
     p->answers = 1;
-    p->core.ctr = s->hint > p->core.ctr ? s->hint : p->core.ctr;
+    p->core.ctr = s->hint > p->core.ctr && s->hint <= HINT_MAX ? s->hint : p->core.ctr;
     p->not_before_ms = 0;
     return PQI_DROP_NONE;
 }

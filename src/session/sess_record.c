@@ -90,7 +90,7 @@ pqi_status pqi_sess_record_write(const pqi_sess_record *r, uint8_t out[PQI_SESS_
     wr_u64(&w, r->init_ceiling);
     wr_u64(&w, r->last_init);
     wr_u32(&w, r->last_start);
-    wr_u32(&w, 0);
+    wr_u32(&w, r->own_key_epoch);
     gen_write(&w, r->n != 0 ? &r->gen[0] : &none);
     gen_write(&w, r->n == 2 ? &r->gen[1] : &none);
     return wr_done(&w, &len);
@@ -124,7 +124,7 @@ pqi_status pqi_sess_record_read(pqi_cspan in, pqi_sess_record *out)
     out->init_ceiling = rd_u64(&r);
     out->last_init = rd_u64(&r);
     out->last_start = rd_u32(&r);
-    rd_expect(&r, 4, 0);
+    out->own_key_epoch = rd_u32(&r);
     gen_read_if(&r, out->n != 0, &out->gen[0]);
     gen_read_if(&r, out->n == 2, &out->gen[1]);
     if (rd_done(&r) != PQI_OK || !record_sound(out)) {

@@ -41,6 +41,7 @@ typedef struct pqi_sess_record {
     uint64_t init_ceiling;           /* own INIT counters below it may have been used */
     uint64_t last_init;              /* highest INIT counter taken from the peer */
     uint32_t last_start;             /* highest start number taken from the peer */
+    uint32_t own_key_epoch;          /* of the own certificate that the session stands on */
 } pqi_sess_record;
 
 /* Writes PQI_SESS_RECORD_LEN bytes. PQI_OK; PQI_ERR_ARG: a record the reader would refuse; out is

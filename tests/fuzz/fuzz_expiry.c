@@ -27,7 +27,7 @@ static void frame(pqi_cspan in)
     }
     must(pqi_expiry_write(&e, again) == PQI_OK);
     must(in.len == sizeof again && memcmp(again, in.ptr, sizeof again) == 0);
-    const pqi_expiry_clock none = {0, 0, 0, false};
+    const pqi_expiry_clock none = {0};
     must(pqi_expiry_judge(&e, &none) == PQI_EXPIRY_UNKNOWN);
 }
 

@@ -749,6 +749,83 @@ static void expiries_by_tick(void **state)
     world_free(w);
 }
 
+/* A statement or a witness names the newest tick without its preimage: messages are judged by it all the same. A
+ * network that keeps back a command and the ticks would else have it carried out after the answer to our question. */
+static void expiries_by_statement(void **state)
+{
+    (void)state;
+    world *w = world_new(PQI_SESSIONS_OFF);
+    static msg held, in_time;
+    const uint32_t tick = w->pump->ep.ctl.s.tick;
+    for (uint32_t i = 0; i < 2; i++) {
+        msg *m = i == 0 ? &held : &in_time;
+        const pqi_outbound o = {.peer = text_of("pump-1"),
+            .topic = text_of(CMD),
+            .payload = text_of("x"),
+            .cls = PQI_CLASS_M,
+            .not_after = {
+                PQI_EXPIRY_CONTROL, (uint64_t)w->p->epoch << 32 | (tick + (i == 0 ? 5u : 6u))}};
+        memcpy(m->topic, CMD, sizeof CMD);
+        assert_int_equal(pqi_endpoint_send(
+                             &w->ctl->ep, &w->ctl->now, &o, (pqi_span){m->b, sizeof m->b}, &m->len),
+            PQI_OK);
+    }
+    dev_wait(w->pump, 6u * HOUR);
+    plane_tick(w->p, tick + 6u, &w->m); /* kept back */
+    assert_true(plane_question(w->pump, &w->n));
+    plane_statement(w->p, w->pump, &w->n, &w->m);
+    assert_int_equal(dev_receive(w->pump, &w->m), PQI_EV_CONTROL);
+    assert_int_equal(fresh_of(w->pump), PQI_FRESH_FRESH);
+    assert_int_equal(w->pump->ep.ctl.s.tick, tick);
+    assert_int_equal(dev_receive(w->pump, &held), PQI_EV_DROP);
+    assert_int_equal(w->pump->ev.drop, PQI_DROP_LATE);
+    dev_expect(w->pump, &in_time, "x");
+    assert_int_equal(w->pump->ev.expiry, PQI_EXPIRY_IN_TIME);
+    world_free(w);
+}
+
+/* A wall clock that is farther ahead than is believed may be right, as after days without power: what has expired
+ * by it is no command any more, and nothing is late by it. */
+static void expiries_by_wall(void **state)
+{
+    (void)state;
+    for (pqi_class cls = PQI_CLASS_L; cls <= PQI_CLASS_M; cls++) {
+        world *w = calloc(1, sizeof *w);
+        assert_non_null(w);
+        dev_spec a = spec_pump, b = spec_ctl;
+        w->p = plane_new();
+        w->p->time_s = 1000000; /* support/fleet.c starts its clocks there */
+        w->pump = dev_new(&a);
+        w->ctl = dev_new(&b);
+        assert_int_equal(dev_open(w->pump), PQI_OK);
+        assert_int_equal(dev_open(w->ctl), PQI_OK);
+        plane_head(w->p, &w->m);
+        both(w, &w->m, PQI_EV_CONTROL);
+        plane_tick(w->p, 1, &w->m);
+        both(w, &w->m, PQI_EV_CONTROL);
+        dev_meet(w->pump, w->ctl);
+        const pqi_outbound o = {.peer = text_of("pump-1"),
+            .topic = text_of(CMD),
+            .payload = text_of("x"),
+            .cls = cls,
+            .not_after = {PQI_EXPIRY_UNIX, 1000000u + 3600u}};
+        memcpy(w->m.topic, CMD, sizeof CMD);
+        assert_int_equal(pqi_endpoint_send(&w->ctl->ep, &w->ctl->now, &o,
+                             (pqi_span){w->m.b, sizeof w->m.b}, &w->m.len),
+            PQI_OK);
+        assert_int_equal(dev_open(w->pump), PQI_OK);
+        w->pump->now.unix_s += 3u * 86400u;
+        if (cls == PQI_CLASS_L) {
+            dev_expect(w->pump, &w->m, "x");
+            assert_int_equal(w->pump->ev.expiry, PQI_EXPIRY_UNKNOWN);
+        } else {
+            assert_int_equal(dev_receive(w->pump, &w->m), PQI_EV_DROP);
+            assert_int_equal(w->pump->ev.drop, PQI_DROP_TIME);
+        }
+        world_free(w);
+    }
+}
+
 /* ---- lost and old state ----------------------------------------------------------------------------------- */
 
 /* INV-100, INV-101: the record of what is known is deleted or put back: the device is not fresh by what it had,
@@ -1120,7 +1197,8 @@ PQI_TEST_MAIN(cmocka_unit_test(revoked_at_once), cmocka_unit_test(revoked_oursel
     cmocka_unit_test(rosters), cmocka_unit_test(newcomers_and_rosters),
     cmocka_unit_test(own_path_over_a_start), cmocka_unit_test(next_root),
     cmocka_unit_test(rosters_of_another_root), cmocka_unit_test(clock_jumps),
-    cmocka_unit_test(expiries_by_tick), cmocka_unit_test(rolled_back),
+    cmocka_unit_test(expiries_by_tick), cmocka_unit_test(expiries_by_statement),
+    cmocka_unit_test(expiries_by_wall), cmocka_unit_test(rolled_back),
     cmocka_unit_test(all_files_gone), cmocka_unit_test(question_and_answer),
     cmocka_unit_test(a_gap_asks), cmocka_unit_test(gossip), cmocka_unit_test(gossip_after_a_start),
     cmocka_unit_test(gossip_is_bounded), cmocka_unit_test(oversized),

@@ -273,7 +273,16 @@ static void frame(void **state)
     }
     static const uint8_t zero[] = {6, 2, 0, 0, 0, 0, 0, 0, 0, 0};
     assert_int_equal(pqi_expiry_read((pqi_cspan){zero, sizeof zero}, &got), PQI_ERR_DECODE);
-    const pqi_expiry_clock tick = {0, 7, 4, true};
+    static const uint64_t far_[] = {0, 2000, 2001, UINT64_MAX};
+    for (size_t i = 0; i < sizeof far_ / sizeof far_[0]; i++) {
+        const pqi_expiry until = {PQI_EXPIRY_UNIX, 2000};
+        pqi_expiry_clock k = {.unix_s = 1000, .unix_far = far_[i]};
+        assert_int_equal(
+            pqi_expiry_judge(&until, &k), far_[i] > 2000 ? PQI_EXPIRY_UNKNOWN : PQI_EXPIRY_IN_TIME);
+        k.unix_s = 2001;
+        assert_int_equal(pqi_expiry_judge(&until, &k), PQI_EXPIRY_PAST);
+    }
+    const pqi_expiry_clock tick = {.control_epoch = 7, .tick = 4, .has_tick = true};
     e.value = (uint64_t)7 << 32 | 3;
     assert_int_equal(pqi_expiry_judge(&e, &tick), PQI_EXPIRY_PAST);
     e.value++;

@@ -467,6 +467,39 @@ static void restart(void **state)
     }
 }
 
+/* INV-58. After a restart the own certificate is another one, as when the keys of the old one were stolen: nothing
+ * goes on from what stood under that, whoever asks. */
+static void own_certificate(void **state)
+{
+    (void)state;
+    pair *t = pair_new();
+    up(t);
+    exchange(t, "before");
+    t->pump->spec.epoch = 2;
+    t->pump->cert_len = fleet_cert(t->pump->f, &t->pump->prov, &t->pump->spec, t->pump->cert);
+    assert_int_equal(dev_open(t->pump), PQI_OK);
+    assert_int_equal(dev_open(t->ctl), PQI_OK); /* or who stole what stood on the medium */
+    bool asked = false;
+    for (int i = 0; i < 10; i++) {
+        while (dev_poll(t->pump, &t->m)) {
+            assert_int_not_equal(t->m.b[0], PQI_HS_T_RESUME1);
+            assert_int_not_equal(t->m.b[0], PQI_HS_T_RESUME2);
+        }
+        while (dev_poll(t->ctl, &t->m)) {
+            asked = asked || t->m.b[0] == PQI_HS_T_RESUME1;
+            (void)dev_receive(t->pump, &t->m);
+        }
+        later(t, 2600);
+    }
+    assert_true(asked);
+    dev_announce(t->pump, &t->n);
+    assert_int_equal(dev_receive(t->ctl, &t->n), PQI_EV_PEER);
+    connect(t->pump, "control", 0);
+    (void)settle(t, PQI_HS_T_INIT_S, PQI_HS_T_CONF_K);
+    exchange(t, "after");
+    pair_free(t);
+}
+
 /* Every record of sessions of a device. */
 static void drop_records(dev *d, int damage)
 {
@@ -575,4 +608,4 @@ PQI_TEST_MAIN(cmocka_unit_test(prefer), cmocka_unit_test(require), cmocka_unit_t
     cmocka_unit_test(hostile), cmocka_unit_test(revocation), cmocka_unit_test(new_certificate),
     cmocka_unit_test(lost), cmocka_unit_test(heals), cmocka_unit_test(renewed),
     cmocka_unit_test(old_session), cmocka_unit_test(restart), cmocka_unit_test(lost_records),
-    cmocka_unit_test(rolled_back), cmocka_unit_test(full_medium))
+    cmocka_unit_test(own_certificate), cmocka_unit_test(rolled_back), cmocka_unit_test(full_medium))

@@ -21,7 +21,8 @@ RESEND_MS, RESEND_MAX_MS, GIVE_UP_MS, PAUSE_MS, HOLD_MS = 2000, 60000, 30000, 60
 RESERVE = 16                         # INIT counters that one write to storage covers
 ABORTS = 3                           # messages that tell of an INIT that was given up
 RATES = {"work": (100, 3), "proof": (200, 4), "work_all": (200000, 400), "cold": (20000, 40),
-         "reply": (10 ** 6, 1000), "reply_all": (500000, 1000), "nosess": (100, 2)}
+         "reply": (10 ** 6, 1000), "reply_all": (500000, 1000), "nosess": (100, 2),
+         "nosess_all": (500000, 1000)}
 RESUMES, STARTS = 4, 16              # attempts before a handshake; start numbers reserved at once
 
 
@@ -155,8 +156,8 @@ class Peer:
         answers an INIT does not wait for them."""
         if self.reply is not None and what["kind"] != CHAL:
             return False
-        which = ("nosess",) if what["kind"] != CHAL else ()
-        if not self.charge(now, *which, "reply", "reply_all"):
+        which = ("nosess", "nosess_all") if what["kind"] != CHAL else ("reply", "reply_all")
+        if not self.charge(now, *which):
             return False
         self.reply = what
         return True
@@ -305,7 +306,7 @@ class Peer:
                           self.role in (ROLE_I, R3)):
             self.challenge(now, p, cold)
             return REPLAY
-        if self.role == PEND and self.number == 0:
+        if self.role == PEND and self.number == 0 or self.role == R3 and self.hold:
             return ORDER
         own, common = "proof" if fresh else "work", "cold" if cold else "work_all"
         if not self.charge(now, own):
@@ -395,7 +396,9 @@ class Peer:
             return BUDGET
         self.drop()
         self.want(BY_USE)
-        self.nonce, self.ctr, self.not_before = p.nonce, max(self.ctr, p.hint), 0
+        if p.hint < 1 << 63:  # one from beyond the middle would use the counter up; the nonce is enough
+            self.ctr = max(self.ctr, p.hint)
+        self.nonce, self.not_before = p.nonce, 0
         return OK
 
     def of_ours(self, tag):

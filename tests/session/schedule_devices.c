@@ -85,7 +85,7 @@ static bool make_identity(unsigned i)
     memset(cold[i], (int)(0x71 + i), sizeof cold[i]);
     const pqi_cspan id = {(const uint8_t *)names[i], strlen(names[i])};
     d->self = (pqi_hs_self){&f->base, KEY_KEM, KEY_X, KEY_SIG, sig, id, d->kid, d->cert256,
-        d->cert384, key_of(f, KEY_KEM), key_of(f, KEY_X)};
+        d->cert384, key_of(f, KEY_KEM), key_of(f, KEY_X), 1};
     d->as_peer = (pqi_hs_peer){id, d->kid, d->cert256, d->cert384, d->self.kem_pk,
         d->self.x25519_pk, sig, key_of(f, KEY_SIG)};
     return true;

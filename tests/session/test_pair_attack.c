@@ -225,7 +225,139 @@ static void test_full_medium(void **state)
     pr_talk(&g, 1, 0, "d");
 }
 
+static bool is_done(unsigned x, unsigned y)
+{
+    return pr_agreed(&g, x, y) && pr_pair(&g, x, y)->why == PQI_PAIR_WHY_NONE;
+}
+
+/* x wants a session; everything that is due goes both ways, and time passes, until both have it. */
+static void until_agreed(unsigned x, unsigned y)
+{
+    pqi_pair_want(pr_pair(&g, x, y), PQI_PAIR_WHY_USER);
+    for (unsigned i = 0; i < 400 && !is_done(x, y); i++) {
+        g.n = 0;
+        pr_time(&g, 1000);
+        pass(x, y);
+        pass(y, x);
+    }
+    assert_true(is_done(x, y));
+}
+
+/* INV-97: packets that anybody can write, under the names of many other peers, take no reply from the one that
+ * passed a gate. The many are one here, whose own budgets are as those of many. */
+static void test_flood_names(void **state)
+{
+    (void)state;
+    pr_make(&g, &pr_cases[0]);
+    g.limits.nosess = (pqi_rate){1000000, 1000};
+    g.limits.reply = (pqi_rate){1000000, 1000};
+    g.limits.reply_all = (pqi_rate){5000, 10};
+    for (unsigned i = 0; i < 5; i++) { /* counters above those of a new start */
+        pr_handshake(&g, 0, 1);
+        pr_time(&g, 60000);
+    }
+    pr_lose(&g, 0);
+    pqi_pair_want(pr_pair(&g, 0, 1), PQI_PAIR_WHY_USER);
+    uint8_t data[40] = {0x40, 0x12, 0x34, 0x56, 0x78};
+    bool up = false;
+    unsigned told = 0;
+    for (unsigned i = 0; i < 1200 && !up; i++) {
+        size_t at = 0;
+        g.n = 0;
+        pr_time(&g, 100);
+        for (unsigned k = 0; k < 20; k++) {
+            pqi_pair_unknown(&g.e[1].env, &g.e[1].at[2], (pqi_cspan){data, sizeof data});
+            told += (unsigned)pr_pull(&g, 1, 2, &at);
+        }
+        pass(0, 1);
+        pass(1, 0);
+        up = pr_pair(&g, 0, 1)->core.stable != 0;
+    }
+    assert_true(up && told != 0);
+}
+
+/* INV-88: no counter says that it is the last one. Who has the gate keys of the static keys, and no other, sends
+ * an INIT with the highest number in the name of end 0: nothing in it is proved. End 0 comes in all the same. */
+static void test_last_counter(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < pr_n_cases; i++) {
+        pr_make(&g, &pr_cases[i]);
+        size_t at = 0;
+        pr_pair(&g, 0, 1)->core.ctr = UINT64_MAX - 1u;
+        pr_pair(&g, 0, 1)->core.ceiling = UINT64_MAX;
+        pqi_pair_want(pr_pair(&g, 0, 1), PQI_PAIR_WHY_USER);
+        assert_int_equal(pr_pull(&g, 0, 1, &at), 1);
+        pr_give(&g, at);
+        assert_true(pr_pair(&g, 1, 0)->core.last == UINT64_MAX);
+        pr_lose(&g, 0); /* it was not this end that sent it */
+        until_agreed(0, 1);
+        until_agreed(0, 1);
+        pr_talk(&g, 0, 1, "heard");
+    }
+}
+
+/* The same with a challenge in the name of end 1 that says how far end 0 has counted. */
+static void test_last_hint(void **state)
+{
+    (void)state;
+    static const uint64_t hints[] = {UINT64_MAX, UINT64_MAX - 1u, UINT64_MAX / 2u};
+    for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++) {
+        pr_make(&g, &pr_cases[0]);
+        size_t at = 0, len = 0;
+        pqi_pair_want(pr_pair(&g, 0, 1), PQI_PAIR_WHY_USER);
+        assert_int_equal(pr_pull(&g, 0, 1, &at), 1);
+        uint8_t topic[PQI_TOPIC_MAX], b[PQI_HS_CHAL_LEN], nonce[PQI_HS_NONCE] = {7};
+        const pqi_hs_short s = {.type = PQI_HS_T_CHAL,
+            .rsid = pqi_table_rsid(&g.e[0].table, pr_pair(&g, 0, 1)->core.cand),
+            .nonce = {nonce, sizeof nonce},
+            .hint = hints[i]};
+        assert_int_equal(pqi_hs_short_write(&s, (pqi_span){b, sizeof b}, &len), PQI_OK);
+        const pqi_cspan to = {topic,
+            pqi_pair_topic_write(PQI_PAIR_TOPIC_REPLY, g.e[0].self.id, g.e[1].self.id, topic)};
+        const pqi_hs_gate_in gate = {g.e[0].cold[1][0], g.e[1].self.id, g.e[0].self.id, to};
+        assert_int_equal(pqi_hs_gate_tag(g.algs.classic, &gate, (pqi_span){b, len}), PQI_OK);
+        pr_give_bytes(&g, 1, 0, to, (pqi_cspan){b, len});
+        for (unsigned k = 0; k < 3; k++) {
+            until_agreed(0, 1);
+            pr_time(&g, 60000);
+        }
+        pr_talk(&g, 1, 0, "heard");
+    }
+}
+
+/* A session that R confirmed is not on its medium yet when another INIT comes, from who answers the challenge:
+ * nothing is sent on it before it is. */
+static void test_unstored_session(void **state)
+{
+    (void)state;
+    pr_make(&g, &pr_cases[0]);
+    pr_handshake(&g, 0, 1);
+    pqi_pair_want(pr_pair(&g, 0, 1), PQI_PAIR_WHY_USER);
+    pass(0, 1);
+    pass(1, 0);
+    g.e[1].no_store = true;
+    pass(0, 1);
+    assert_int_equal(pr_pair(&g, 1, 0)->core.role, PQI_PAIR_R3);
+    const pqi_table_ref made = pr_pair(&g, 1, 0)->core.cand;
+    pr_lose(&g, 0);
+    pqi_pair_want(pr_pair(&g, 0, 1), PQI_PAIR_WHY_USER);
+    for (unsigned i = 0; i < 30; i++) {
+        size_t k = 0;
+        pass(0, 1);
+        pass(1, 0);
+        assert_int_not_equal(pr_pair(&g, 1, 0)->core.stable, made);
+        (void)pr_say(&g, 1, 0, "x", &k);
+        pr_time(&g, 1000);
+    }
+    g.e[1].no_store = false;
+    until_agreed(0, 1);
+    pr_talk(&g, 1, 0, "d");
+}
+
 PQI_TEST_MAIN(cmocka_unit_test(test_flood_resume), cmocka_unit_test(test_flood_replay),
     cmocka_unit_test(test_nosess_of_known), cmocka_unit_test(test_silent_peer),
     cmocka_unit_test(test_full_medium), cmocka_unit_test(test_one_rekey),
-    cmocka_unit_test(test_spent_candidate))
+    cmocka_unit_test(test_spent_candidate), cmocka_unit_test(test_last_counter),
+    cmocka_unit_test(test_last_hint), cmocka_unit_test(test_flood_names),
+    cmocka_unit_test(test_unstored_session))

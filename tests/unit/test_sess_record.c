@@ -39,6 +39,7 @@ static void record_of(unsigned n, pqi_sess_record *r)
     r->init_ceiling = 0x0102030405060708u;
     r->last_init = 0x1112131415161718u;
     r->last_start = 41;
+    r->own_key_epoch = 0x21222324u;
 }
 
 static bool zero(const void *p, size_t n)
@@ -72,6 +73,8 @@ static void round_trip(void **state)
         }
         assert_true(got.init_ceiling == r.init_ceiling && got.last_init == r.last_init);
         assert_int_equal(got.last_start, 41);
+        assert_int_equal(got.own_key_epoch, 0x21222324u);
+        assert_memory_equal(b + 44, "\x21\x22\x23\x24", 4); /* docs/spec/resume.md section 7 */
         for (size_t len = 0; len <= LEN + 1; len++) { /* exact memory: a read past it is seen */
             uint8_t *exact = malloc(len != 0 ? len : 1);
             assert_non_null(exact);

@@ -64,10 +64,14 @@ pqi_expiry_clock pqi_ep_clock(const pqi_endpoint *e, const pqi_now *now)
 {
     const pqi_ctl *c = &e->ctl;
     pqi_expiry_clock k = {.unix_s = now->unix_s, .control_epoch = now->control_epoch};
+    k.unix_far = e->seen.unix_s > now->unix_s ? e->seen.unix_s : 0; /* see pqi_ctl_now() */
     const uint32_t age = c->s.head.head_epoch != 0 ? pqi_ctl_age(c, now) : UINT32_MAX;
     if (age != UINT32_MAX) { /* ticks that were not heard have passed all the same */
+        const uint32_t base = c->s.head.tick_base;
+        const uint32_t tick =
+            c->s.newest > base ? c->s.newest - base : 0; /* or told of by who vouched */
         k.has_tick = true;
-        k.tick = c->s.tick <= UINT32_MAX - age ? c->s.tick + age : UINT32_MAX;
+        k.tick = tick <= UINT32_MAX - age ? tick + age : UINT32_MAX;
     }
     return k;
 }

@@ -200,7 +200,8 @@ static void set_self(pqi_endpoint *e, pqi_ep_sessions *s)
         .cert256 = e->own_hash,
         .cert384 = s->own384,
         .kem_pk = c->kem_pk,
-        .x25519_pk = c->x25519_pk};
+        .x25519_pk = c->x25519_pk,
+        .key_epoch = c->key_epoch};
     s->policy.algs = e->cfg.policy;
     s->policy.modes = e->cfg.sessions.modes;
 }
