@@ -329,6 +329,8 @@ set(PQI_CLI_SOURCES
     apps/pqi/main.c
     apps/pqi/commands.c
     apps/pqi/cli.c
+    apps/pqi/cli_plain.c
+    apps/pqi/std_fds.c
     apps/pqi/options.c
     apps/pqi/algs.c
     apps/pqi/cmd_version.c
@@ -441,6 +443,8 @@ set(PQI_PQID_SOURCES
     apps/pqid/log.c
     apps/pqi/algs.c
     apps/pqi/cli.c
+    apps/pqi/cli_plain.c
+    apps/pqi/std_fds.c
     apps/pqi/cli_broker.c
     apps/pqi/cli_kek.c
     apps/pqi/options.c
@@ -462,6 +466,7 @@ set(PQI_AGENT_SOURCES
     apps/pqi-agent/main.c
     apps/pqi-agent/sandbox.c
     apps/pqi-agent/start.c
+    apps/pqi/std_fds.c
 )
 
 # The programs of the demonstration; not installed.

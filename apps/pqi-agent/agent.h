@@ -12,10 +12,8 @@ enum { AGENT_OK = 0, AGENT_FAILED = 1, AGENT_USAGE = 2, AGENT_ENV = 3 };
 int agent_fail(int code, const char *advice, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* A whole file of at most PQI_AGENT_FILE bytes; free it. Prints what is wrong. NULL: no file. */
-char *agent_read_file(const char *path, size_t *len);
-
-/* Configuration and access rules. 0, or an exit code after printing. */
+/* Configuration and access rules, files that nobody but root and this user can write. 0, or an exit code after
+ * printing. */
 int agent_load(pqi_agent_core *core, const char *path);
 /* Takes new rules, or keeps the old ones when they are wrong. */
 void agent_reload(pqi_agent_core *core);

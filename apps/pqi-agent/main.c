@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * pqi-agent, the key agent: see pqi-agent(8). */
+#include "../pqi/std_fds.h"
 #include "agent.h"
 #include "port/linux/why.h"
 #include "sandbox.h"
@@ -216,6 +217,9 @@ int main(int argc, char **argv)
 {
     static pqi_agent_config config;
     static pqi_agent_core core;
+    if (!pqi_std_fds()) {
+        return AGENT_ENV;
+    }
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         return help();
     }

@@ -35,41 +35,54 @@ int agent_fail(int code, const char *advice, const char *fmt, ...)
     return code;
 }
 
-char *agent_read_file(const char *path, size_t *len)
+/* What others than root and ourselves can write is nobody's word. The file that was looked at is the one that is
+ * read, and none that would keep us waiting. */
+static FILE *open_ours(const char *path)
 {
-    FILE *f = fopen(path, "re");
-    char *text = f != NULL ? malloc(PQI_AGENT_FILE + 1u) : NULL;
+    struct stat sb;
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    bool good = fd >= 0 && fstat(fd, &sb) == 0;
+    const char *why = good ? "" : strerror(errno);
+    if (good) {
+        good = S_ISREG(sb.st_mode) && (sb.st_mode & 022) == 0 &&
+               (sb.st_uid == 0 || sb.st_uid == geteuid());
+        why = S_ISREG(sb.st_mode) ? "others may write it" : "it is no file";
+    }
+    FILE *f = good ? fdopen(fd, "r") : NULL;
+    if (f == NULL) {
+        (void)agent_fail(AGENT_ENV, fd >= 0 ? "chmod 644, owner root" : NULL, "cannot read %s: %s",
+            path, good ? strerror(errno) : why);
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+    }
+    return f;
+}
+
+static char *read_file(const char *path, size_t *len)
+{
+    *len = 0;
+    FILE *f = open_ours(path);
+    if (f == NULL) {
+        return NULL;
+    }
+    char *text = malloc(PQI_AGENT_FILE + 1u);
     *len = text != NULL ? fread(text, 1, PQI_AGENT_FILE + 1u, f) : 0;
-    bool bad = text == NULL || ferror(f) != 0 || *len > PQI_AGENT_FILE;
-    if (bad) {
+    if (text == NULL || ferror(f) != 0 || *len > PQI_AGENT_FILE) {
         (void)agent_fail(AGENT_ENV, NULL, "cannot read %s: %s", path,
             *len > PQI_AGENT_FILE ? "longer than 64 KiB" : strerror(errno));
         free(text);
         text = NULL;
     }
-    if (f != NULL) {
-        (void)fclose(f);
-    }
+    (void)fclose(f);
     return text;
-}
-
-/* Rules that others than root and ourselves can write are nobody's rules. */
-static bool is_ours(const char *path)
-{
-    struct stat sb;
-    return stat(path, &sb) == 0 && (sb.st_mode & 022) == 0 &&
-           (sb.st_uid == 0 || sb.st_uid == geteuid());
 }
 
 static int load_acl(const char *path, pqi_agent_acl *acl)
 {
     char error[PQI_AGENT_ERROR];
     size_t len = 0;
-    if (!is_ours(path)) {
-        return agent_fail(AGENT_ENV, "chmod 644, owner root",
-            "the access rules %s are missing, or others may write them", path);
-    }
-    char *text = agent_read_file(path, &len);
+    char *text = read_file(path, &len);
     if (text == NULL) {
         return AGENT_ENV;
     }
@@ -82,7 +95,7 @@ int agent_load(pqi_agent_core *core, const char *path)
 {
     char error[PQI_AGENT_ERROR];
     size_t len = 0;
-    char *text = agent_read_file(path, &len);
+    char *text = read_file(path, &len);
     if (text == NULL) {
         return AGENT_ENV;
     }

@@ -2,6 +2,8 @@
  * Errors, files, hex and JSON for all subcommands. The option parser is in options.c. */
 #include "cli.h"
 
+#include "std_fds.h"
+
 #include <pqi/host.h>
 
 #include <errno.h>
@@ -11,15 +13,6 @@
 #include <string.h>
 
 const char *pqi_cli_program = "pqi";
-
-/* Words of a file may stand in a message: none of them steers the terminal. */
-void pqi_cli_plain(char *text)
-{
-    for (; *text != '\0'; text++) {
-        unsigned char c = (unsigned char)*text;
-        *text = (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f ? '?' : *text;
-    }
-}
 
 pqi_cli_exit pqi_cli_fail(pqi_cli_exit code, const char *advice, const char *what, ...)
 {
@@ -39,6 +32,9 @@ pqi_cli_exit pqi_cli_fail(pqi_cli_exit code, const char *advice, const char *wha
 
 pqi_cli_exit pqi_cli_protect(void)
 {
+    if (!pqi_std_fds()) {
+        return PQI_CLI_ENV; /* there is nowhere to say why */
+    }
     if (pqi_host_no_dumps() != PQI_OK || pqi_host_wipe_on_signals() != PQI_OK) {
         return pqi_cli_fail(PQI_CLI_ENV, "let it use setrlimit, prctl and sigaction",
             "cannot keep keys out of core dumps");

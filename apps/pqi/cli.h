@@ -84,15 +84,16 @@ typedef struct pqi_cli_option {
 pqi_cli_exit pqi_cli_parse(const pqi_cli_command *self, const pqi_cli_option *options,
     const char *about, int *argc, char **argv);
 
-/* Control characters in `text` but line feed and tab become '?'. */
+/* What is no character of UTF-8, steers a terminal (C0 but tab, DEL, C1), or hides or turns text becomes '?',
+ * one for each byte. So does a line feed: words of others make no line of their own. */
 void pqi_cli_plain(char *text);
 
 /* The one form of an error. Prints and returns `code`; `advice` may be NULL. */
 pqi_cli_exit pqi_cli_fail(pqi_cli_exit code, const char *advice, const char *what, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* What main() does first: no core dumps, and keys are wiped when a signal ends the process. PQI_CLI_OK, or the
- * error was printed. */
+/* What main() does first: descriptors 0 to 2 are taken, no core dumps, and keys are wiped when a signal ends the
+ * process. PQI_CLI_OK, or the error was printed. */
 pqi_cli_exit pqi_cli_protect(void);
 
 /* A wrong command line: as pqi_cli_fail() with the advice "see pqi NAME --help". */

@@ -4,9 +4,14 @@
 #include "algs.h"
 
 #include <pqi/wipe.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/select.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -14,32 +19,115 @@ enum { PASSPHRASE_MAX = 1024 };
 
 #define KEK_ADVICE "give --key-file, --passphrase-file or --credential, or run it on a terminal"
 
-/* One line from the terminal without echo. The echo comes back on every path. */
-static bool ask(const char *prompt, char *line)
+/* ---- the terminal --------------------------------------------------------------------------------- */
+
+/* What ends or stops a program while somebody types. */
+static const int ending[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
+
+#define N_ENDING (sizeof ending / sizeof ending[0])
+
+static volatile sig_atomic_t came;
+
+static void on_signal(int sig)
 {
-    struct termios old, quiet;
-    FILE *tty = fopen("/dev/tty", "r+");
-    if (!tty) {
+    came = sig;
+}
+
+typedef struct console {
+    int fd;
+    struct termios old;
+    sigset_t mask;
+    struct sigaction action[N_ENDING];
+} console;
+
+/* No echo from here on. The signals are taken in wait_for() only, so none comes between. */
+static bool begin(console *c)
+{
+    const struct sigaction own = {.sa_handler = on_signal};
+    sigset_t set;
+    came = 0;
+    int fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
+    if (fd < 0 || fd >= FD_SETSIZE || tcgetattr(fd, &c->old) != 0) {
+        if (fd >= 0) {
+            (void)close(fd);
+        }
         return false;
     }
-    bool ok = tcgetattr(fileno(tty), &old) == 0;
-    if (ok) {
-        quiet = old;
-        quiet.c_lflag &= ~(tcflag_t)ECHO;
-        ok = tcsetattr(fileno(tty), TCSAFLUSH, &quiet) == 0;
+    c->fd = fd;
+    (void)sigemptyset(&set);
+    for (size_t i = 0; i < N_ENDING; i++) {
+        (void)sigaddset(&set, ending[i]);
     }
-    if (ok) {
-        (void)fputs(prompt, tty);
-        (void)fflush(tty);
-        ok = fgets(line, PASSPHRASE_MAX, tty) != NULL;
-        (void)tcsetattr(fileno(tty), TCSAFLUSH, &old);
-        (void)fputc('\n', tty);
+    (void)sigprocmask(SIG_BLOCK, &set, &c->mask);
+    for (size_t i = 0; i < N_ENDING; i++) {
+        (void)sigaction(ending[i], NULL, &c->action[i]);
+        if (c->action[i].sa_handler != SIG_IGN) {
+            (void)sigaction(ending[i], &own, NULL);
+        }
     }
-    (void)fclose(tty);
-    if (ok) {
-        line[strcspn(line, "\r\n")] = 0;
+    struct termios quiet = c->old;
+    quiet.c_lflag &= ~(tcflag_t)ECHO;
+    return tcsetattr(c->fd, TCSAFLUSH, &quiet) == 0;
+}
+
+/* The echo comes back first, then a signal that came does what it does. */
+static void end(const console *c)
+{
+    if (c->fd < 0) {
+        return;
     }
-    return ok && line[0] != 0;
+    (void)tcsetattr(c->fd, TCSAFLUSH, &c->old);
+    for (size_t i = 0; i < N_ENDING; i++) {
+        (void)sigaction(ending[i], &c->action[i], NULL);
+    }
+    if (came != 0) {
+        (void)raise(came);
+    }
+    (void)sigprocmask(SIG_SETMASK, &c->mask, NULL);
+    (void)close(c->fd);
+}
+
+/* false: a signal came, or there is nothing more to read. */
+static bool wait_for(const console *c)
+{
+    fd_set in;
+    int n = -1;
+    do {
+        FD_ZERO(&in);
+        FD_SET(c->fd, &in);
+        n = pselect(c->fd + 1, &in, NULL, NULL, NULL, &c->mask);
+    } while (n < 0 && errno == EINTR && came == 0);
+    return n == 1 && came == 0;
+}
+
+static bool say(const console *c, const char *text)
+{
+    const size_t n = strlen(text);
+    return write(c->fd, text, n) == (ssize_t)n;
+}
+
+/* A line as the terminal gives it, without its end. No other buffer has a copy of it. */
+static bool read_line(const console *c, char *line)
+{
+    const ssize_t n = wait_for(c) ? read(c->fd, line, PASSPHRASE_MAX - 1) : -1;
+    line[n > 0 ? n : 0] = 0;
+    line[strcspn(line, "\r\n")] = 0;
+    return line[0] != 0;
+}
+
+/* One line from the terminal without echo. The echo comes back on every path, and with a signal as well; who was
+ * stopped asks again. */
+static bool ask(const char *prompt, char *line)
+{
+    bool ok = false, again = true;
+    while (again) {
+        console c = {.fd = -1};
+        ok = begin(&c) && say(&c, prompt) && read_line(&c, line);
+        ok = c.fd >= 0 && say(&c, "\n") && ok;
+        again = came == SIGTSTP;
+        end(&c);
+    }
+    return ok;
 }
 
 static pqi_cli_exit from_tty(const char *what, bool confirm, pqi_host_kek_source *out)

@@ -15,6 +15,11 @@ static bool is_url(const char *store)
     return strstr(store, "://") != NULL;
 }
 
+const char *pqi_cli_store_name(const char *store)
+{
+    return is_url(store) ? "the store in PostgreSQL" : store;
+}
+
 bool pqi_cli_has_store(const char *dir)
 {
     struct stat sb;

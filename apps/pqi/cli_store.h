@@ -10,6 +10,9 @@
 #define PQI_CLI_STORE(into)                                                                        \
     PQI_CLI_STRING("store", "STORE", into, "the control plane's directory, or a postgresql:// URL")
 
+/* For people: a URL is not shown, as it may hold a password. */
+const char *pqi_cli_store_name(const char *store);
+
 /* Does the directory hold a store already? Opening one would make it. */
 bool pqi_cli_has_store(const char *dir);
 

@@ -62,7 +62,7 @@ static pqi_cli_exit begin(const pqi_control_args *a, const pqi_manifest *m, pqi_
     }
     pqi_checksum_text(m->hash, sum);
     printf("control plane in %s, root version %" PRIu32 ", checksum %s\n",
-        a->cfg.store != NULL ? a->cfg.store : a->dir, m->root_version, sum);
+        pqi_cli_store_name(a->cfg.store != NULL ? a->cfg.store : a->dir), m->root_version, sum);
     return PQI_CLI_OK;
 }
 

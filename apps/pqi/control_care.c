@@ -87,7 +87,7 @@ pqi_cli_exit pqi_cmd_control_check(const pqi_cli_command *self, int argc, char *
     }
     pqi_host_control_close(c);
     if (rc == PQI_CLI_OK) {
-        printf("%s: whole\n", store);
+        printf("%s: whole\n", pqi_cli_store_name(store));
     }
     return rc;
 }

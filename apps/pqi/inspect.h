@@ -109,12 +109,15 @@ const char *pqi_inspect_note(pqi_status st); /* may be NULL */
 
 /* Prints the fields aligned. Control characters are escaped. */
 void pqi_inspect_print(FILE *f, json_t *fields);
+/* Prints a string so that no byte of it steers a terminal. */
+void pqi_inspect_print_safe(FILE *f, const char *s, size_t len);
+
+/* ---- characters (cli_plain.c) ------------------------------------------------------------------- */
+
 /* Bytes of the UTF-8 character at s and its value; 0: malformed. left > 0. */
 size_t pqi_inspect_utf8(const uint8_t *s, size_t left, uint32_t *cp);
 /* false: the character steers a terminal or hides text. */
 bool pqi_inspect_harmless(uint32_t cp);
-/* Prints a string so that no byte of it steers a terminal. */
-void pqi_inspect_print_safe(FILE *f, const char *s, size_t len);
 
 /* ---- input lines (inspect_line.c) --------------------------------------------------------------- */
 

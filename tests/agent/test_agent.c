@@ -305,6 +305,55 @@ static void socket_activation(void **state)
     agent_rig_end(&r);
 }
 
+/* pqi-agent --check with these files as they are; 256 + the signal that ended it. */
+static int check(void)
+{
+    char conf[128];
+    int status = 0;
+    (void)snprintf(conf, sizeof conf, "%s/etc/conf", r.top);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        (void)alarm(60);
+        (void)execl(PQI_AGENT_BINARY, "pqi-agent", "--config", conf, "--check", (char *)NULL);
+        _exit(127);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFSIGNALED(status) ? 256 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* Configuration and rules say which code gets which key: what others can write does not count. */
+static void files_of_others(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"conf", "acl"};
+    agent_rig_make(&r, NULL);
+    agent_rig_start(&r);
+    agent_rig_kill(&r, SIGTERM);
+    assert_int_equal(check(), 0);
+    for (size_t i = 0; i < 2; i++) {
+        char path[128];
+        (void)snprintf(path, sizeof path, "%s/etc/%s", r.top, names[i]);
+        assert_int_equal(chmod(path, 0646), 0);
+        assert_int_equal(check(), 3);
+        assert_int_equal(chmod(path, 0664), 0);
+        assert_int_equal(check(), 3);
+        assert_int_equal(chmod(path, 0644), 0);
+        if (geteuid() == 0) {
+            assert_int_equal(chown(path, 1, (gid_t)-1), 0);
+            assert_int_equal(check(), 3);
+            assert_int_equal(chown(path, 0, (gid_t)-1), 0);
+        }
+        assert_int_equal(check(), 0);
+    }
+    char acl[128];
+    (void)snprintf(acl, sizeof acl, "%s/etc/acl", r.top);
+    assert_int_equal(unlink(acl), 0);
+    assert_int_equal(mkfifo(acl, 0644), 0);
+    assert_int_equal(check(), 3); /* and does not wait for a writer */
+    agent_rig_end(&r);
+}
+
 /* One socket, one agent. */
 static void second_agent(void **state)
 {
@@ -374,7 +423,8 @@ int main(void)
         cmocka_unit_test(two_clients_share_a_store), cmocka_unit_test(too_long),
         cmocka_unit_test(many_threads), cmocka_unit_test(forked_child), cmocka_unit_test(no_agent),
         cmocka_unit_test(hung_agent), cmocka_unit_test(socket_activation),
-        cmocka_unit_test(second_agent), cmocka_unit_test(starting_agent)};
+        cmocka_unit_test(files_of_others), cmocka_unit_test(second_agent),
+        cmocka_unit_test(starting_agent)};
     if (getenv("PQI_TEST_AGENT_PROVIDER") != NULL) {
         cmocka_set_test_filter("conformance");
     }

@@ -442,6 +442,12 @@ def broker_lost(t, broker, s, c):
     return c
 
 
+def secret(t, fleet):
+    """A password in the URL stays out of what is printed. The server trusts everybody here."""
+    r = pqi("control", "check", "--store", fleet.store + "&password=sesame")
+    t.check("whole" in r.stdout and "sesame" not in r.stdout, "no password is printed", r.stdout)
+
+
 def ends(t, fleet, args, s, c, store):
     before = len(s.lines)
     s.proc.send_signal(signal.SIGHUP)
@@ -577,6 +583,7 @@ def main():
             refusals(t, fleet, broker, args)
             if store:
                 take_over(t, fleet, broker, args)
+                secret(t, fleet)
     finally:
         if s is not None and s.proc.poll() is None:
             s.proc.kill()

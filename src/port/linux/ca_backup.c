@@ -27,15 +27,15 @@ static int copy_fd(int in, int out)
         if (n == 0) {
             return fsync(out);
         }
-        if (n < 0) {
+        if (n < 0 && errno != EINTR) {
             return -1;
         }
         for (ssize_t done = 0; done < n;) {
             ssize_t w = write(out, buf + done, (size_t)(n - done));
-            if (w < 0) {
+            if (w < 0 && errno != EINTR) {
                 return -1;
             }
-            done += w;
+            done += w > 0 ? w : 0;
         }
     }
 }
@@ -74,10 +74,13 @@ static pqi_status copy_entry(const char *from, const char *to, const char *name)
     if (st == PQI_OK) {
         st = pqi_dir_path(to, name, b);
     }
-    if (st != PQI_OK || lstat(a, &sb) != 0 || !S_ISREG(sb.st_mode)) {
-        return st; /* sockets and the like are not state */
+    if (st != PQI_OK) {
+        return st;
     }
-    return copy_file(a, b);
+    if (lstat(a, &sb) != 0) {
+        return io_why("read", a);
+    }
+    return S_ISREG(sb.st_mode) ? copy_file(a, b) : PQI_OK; /* sockets and the like are not state */
 }
 
 static pqi_status copy_dir(const char *from, const char *to)
@@ -90,7 +93,14 @@ static pqi_status copy_dir(const char *from, const char *to)
         return io_why("read", from);
     }
     pqi_status st = PQI_OK;
-    for (struct dirent *e = readdir(d); e != NULL && st == PQI_OK; e = readdir(d)) {
+    while (st == PQI_OK) {
+        errno = 0;
+        const struct dirent *e = readdir(d);
+        if (e == NULL) {
+            st = errno == 0 ? PQI_OK
+                            : io_why("read", from); /* what was not listed would be missing */
+            break;
+        }
         if (e->d_name[0] != '.') { /* also skips temporary files */
             st = copy_entry(from, to, e->d_name);
         }
@@ -184,6 +194,23 @@ static pqi_status fill(pqi_host_ca *ca, const char *part)
     return st == PQI_OK ? sync_dir(part) : st;
 }
 
+/* The name lasts as well, or there is no backup under it. */
+static pqi_status give_name(const char *part, const char *to)
+{
+    char parent[PQI_DIR_PATH_MAX];
+    const char *slash = strrchr(to, '/');
+    const int n = slash == NULL ? 0 : slash == to ? 1 : (int)(slash - to);
+    (void)snprintf(parent, sizeof parent, "%.*s", n != 0 ? n : 1, n != 0 ? to : ".");
+    if (rename(part, to) != 0) {
+        return io_why("make", to);
+    }
+    pqi_status st = sync_dir(parent);
+    if (st != PQI_OK && rename(to, part) != 0) {
+        return pqi_why(st, "%s is whole, but may be gone after a loss of power: remove it", to);
+    }
+    return st;
+}
+
 pqi_status pqi_host_ca_backup(pqi_host_ca *ca, const char *to)
 {
     static const char suffix[] = ".part.XXXXXX";
@@ -211,8 +238,8 @@ pqi_status pqi_host_ca_backup(pqi_host_ca *ca, const char *to)
         return io_why("make", part);
     }
     st = fill(ca, part);
-    if (st == PQI_OK && rename(part, to) != 0) {
-        st = io_why("make", to);
+    if (st == PQI_OK) {
+        st = give_name(part, to);
     }
     if (st != PQI_OK) {
         remove_part(part);

@@ -151,6 +151,9 @@ pqi_status pqi_ca_attach(pqi_host_ca **out, const pqi_host_ca_cfg *cfg, int crea
         st = pqi_why(PQI_ERR_MISSING, "there is no CA in %s", ca->dir);
     }
     if (st == PQI_OK) {
+        st = pqi_dir_unshared(ca->dir);
+    }
+    if (st == PQI_OK) {
         st = pqi_dir_lock(ca->dir, &ca->lock);
     }
     if (st == PQI_OK) {

@@ -16,6 +16,7 @@
 #include "port/linux/test_point.h"
 
 #include <libpq-fe.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,6 +52,30 @@ static pqi_status fail(PGconn *conn, const PGresult *res)
     return pqi_why(PQI_ERR_STORAGE, "the store: %.*s", (int)strcspn(text, "\n"), text);
 }
 
+/* Before there is a connection libpq quotes the URL or a part of it, and with it the password. */
+static pqi_status no_connection(PGconn *conn)
+{
+    static const char reached[] = "connection to server ";
+    const char *text = conn != NULL ? PQerrorMessage(conn) : "out of memory";
+    char safe[200];
+    size_t n = 0;
+    bool quoted = false;
+    if (strncmp(text, reached, sizeof reached - 1) == 0) {
+        return fail(conn, NULL);
+    }
+    for (; *text != '\0' && *text != '\n' && n < sizeof safe - 1; text++) {
+        quoted = *text == '"' ? !quoted : quoted;
+        if (!quoted || *text == '"') {
+            safe[n++] = *text;
+        }
+    }
+    safe[n] = '\0';
+    return pqi_why(PQI_ERR_STORAGE,
+        "the store: %s (a password may be in its URL, which is not shown: in a password write @ as "
+        "%%40, / as %%2F)",
+        safe);
+}
+
 static pqi_status set_up(PGconn *conn)
 {
     static const char sql[] = "SET client_min_messages = warning; SET lock_timeout = '10s';"
@@ -73,7 +98,7 @@ static pqi_status alive(pg *p)
         return fail(p->conn, NULL);
     }
     PQreset(p->conn);
-    return PQstatus(p->conn) == CONNECTION_OK ? set_up(p->conn) : fail(p->conn, NULL);
+    return PQstatus(p->conn) == CONNECTION_OK ? set_up(p->conn) : no_connection(p->conn);
 }
 
 static pqi_status simple(pg *p, const char *sql, const char *tag)
@@ -327,7 +352,7 @@ pqi_status pqi_cdb_open_pg(pqi_cdb **out, const char *url)
     p->conn = PQconnectdbParams(names, values, 1);
     pqi_status st = PQI_OK;
     if (p->conn == NULL || PQstatus(p->conn) != CONNECTION_OK) {
-        st = fail(p->conn, NULL);
+        st = no_connection(p->conn);
     }
     if (st == PQI_OK) {
         (void)PQsetNoticeProcessor(p->conn, quiet, NULL);

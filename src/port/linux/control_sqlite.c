@@ -224,10 +224,28 @@ static const pqi_cdb_ops ops = {
     .close = lite_close,
 };
 
+/* SQLite writes back what a journal beside its file says, whoever left it there. */
+static pqi_status check_folder(const char *path)
+{
+    char dir[PQI_DIR_PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    size_t n = slash == NULL ? 0 : slash == path ? 1 : (size_t)(slash - path);
+    if (n >= sizeof dir) {
+        return pqi_why(PQI_ERR_ARG, "the path %.40s... is too long", path);
+    }
+    memcpy(dir, n != 0 ? path : ".", n != 0 ? n : 1);
+    dir[n != 0 ? n : 1] = '\0';
+    return pqi_dir_unshared(dir);
+}
+
 /* The file exists with mode 0600 before SQLite sees it, so no other mode ever exists. */
 static pqi_status make_file(const char *path)
 {
     struct stat sb;
+    pqi_status st = check_folder(path);
+    if (st != PQI_OK) {
+        return st;
+    }
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd >= 0) {
         (void)close(fd);

@@ -86,6 +86,22 @@ pqi_status pqi_dir_make(const char *dir)
     return PQI_OK;
 }
 
+pqi_status pqi_dir_unshared(const char *dir)
+{
+    struct stat sb;
+    if (stat(dir, &sb) != 0) {
+        return errno == ENOENT
+                   ? pqi_why(PQI_ERR_MISSING, "there is no directory %s", dir)
+                   : pqi_why(PQI_ERR_STORAGE, "cannot read %s: %s", dir, strerror(errno));
+    }
+    if (!S_ISDIR(sb.st_mode) || (sb.st_uid != geteuid() && sb.st_uid != 0) ||
+        (sb.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+        return pqi_why(PQI_ERR_STORAGE,
+            "others can put files into %s: it must be yours and closed to them (chmod 700)", dir);
+    }
+    return PQI_OK;
+}
+
 pqi_status pqi_dir_lock(const char *dir, int *fd)
 {
     char path[PQI_DIR_PATH_MAX];

@@ -15,6 +15,8 @@ const char *pqi_why_get(void);
 
 /* mkdir(2) with mode 0700; an existing directory must belong to us and be closed to others. */
 PQI_MUST_CHECK pqi_status pqi_dir_make(const char *dir);
+/* Only we and root can put files into an existing directory. PQI_ERR_MISSING; PQI_ERR_STORAGE: others can. */
+PQI_MUST_CHECK pqi_status pqi_dir_unshared(const char *dir);
 /* "dir/name" into out; PQI_ERR_ARG: too long. */
 #define PQI_DIR_PATH_MAX 1024u
 PQI_MUST_CHECK pqi_status pqi_dir_path(const char *dir, const char *name, char *out);
