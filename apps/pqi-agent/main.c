@@ -187,6 +187,12 @@ static int verify(const pqi_classic *c, int n, char **paths)
     if (n == 0) {
         return agent_fail(AGENT_USAGE, "pqi-agent --help", "give the audit logs, oldest first");
     }
+    for (int i = 0; i < n; i++) {
+        if (access(paths[i], R_OK) != 0) {
+            return agent_fail(AGENT_ENV, "check the name and that you may read it",
+                "cannot read %s: %s", paths[i], strerror(errno));
+        }
+    }
     pqi_status st = pqi_agent_audit_verify(c, (const char *const *)paths, (size_t)n, &lines, hash);
     if (st == PQI_ERR_AUTH) {
         return agent_fail(AGENT_FAILED, NULL, "line %llu was altered, or one before it is gone",
@@ -206,8 +212,14 @@ static int verify(const pqi_classic *c, int n, char **paths)
 static int configured(pqi_agent_core *core, int argc, char **argv)
 {
     bool check = argc == 4 && strcmp(argv[3], "--check") == 0;
-    if (strcmp(argv[1], "--config") != 0 || (argc != 3 && !check)) {
-        return agent_fail(AGENT_USAGE, "pqi-agent --help", "the command line is wrong");
+    if (strcmp(argv[1], "--config") != 0) {
+        return agent_fail(AGENT_USAGE, "pqi-agent --help", "unknown option %s", argv[1]);
+    }
+    if (argc < 3) {
+        return agent_fail(AGENT_USAGE, "pqi-agent --help", "--config takes a file");
+    }
+    if (argc > 3 && !check) {
+        return agent_fail(AGENT_USAGE, "pqi-agent --help", "unknown option %s", argv[3]);
     }
     int rc = agent_load(core, argv[2]);
     return rc != AGENT_OK || check ? rc : run(core);
@@ -230,8 +242,8 @@ int main(int argc, char **argv)
     if (argc >= 2 && strcmp(argv[1], "--verify-audit") == 0) {
         return verify(&pqi_classic_openssl, argc - 2, argv + 2);
     }
-    if (argc < 3) {
-        return agent_fail(AGENT_USAGE, "pqi-agent --help", "the command line is wrong");
+    if (argc < 2) {
+        return agent_fail(AGENT_USAGE, "pqi-agent --help", "--config FILE is needed");
     }
     core.config = &config;
     core.audit.fd = core.audit.dir = -1;

@@ -3,10 +3,12 @@
 
 #include <pqi/wipe.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { HOST_MAX = PQI_CLI_HOST_MAX, PASSWORD_MAX = 1024 };
 
@@ -69,6 +71,18 @@ static bool wait_for(pqi_host_mqtt *m, bool connected)
     }
 }
 
+pqi_cli_exit pqi_cli_tls_files(const char *ca, const char *cert, const char *key)
+{
+    const char *const path[] = {ca, cert, key};
+    for (size_t i = 0; i < sizeof path / sizeof path[0]; i++) {
+        if (path[i] != NULL && access(path[i], R_OK) != 0) {
+            return pqi_cli_fail(PQI_CLI_ENV, "check the name and that you may read it",
+                "cannot open %s: %s", path[i], strerror(errno));
+        }
+    }
+    return PQI_CLI_OK;
+}
+
 static pqi_cli_exit set_up(
     const pqi_cli_broker_args *a, const char *client_id, const char *password, pqi_host_mqtt **out)
 {
@@ -84,6 +98,9 @@ static pqi_cli_exit set_up(
         .key_file = a->tls_key_file,
     };
     pqi_cli_exit rc = pqi_cli_split_broker(a->broker, host, &cfg.port);
+    if (rc == PQI_CLI_OK) {
+        rc = pqi_cli_tls_files(a->ca_file, a->cert_file, a->tls_key_file);
+    }
     if (rc != PQI_CLI_OK) {
         return rc;
     }

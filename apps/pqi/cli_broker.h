@@ -36,6 +36,9 @@ pqi_cli_exit pqi_cli_broker_open(const pqi_cli_broker_args *a, pqi_host_mqtt **o
 pqi_cli_exit pqi_cli_broker_publish(
     pqi_host_mqtt *m, const char *topic, pqi_cspan payload, bool retain);
 
+/* The files of --tls-ca, --tls-cert and --tls-key can be read; NULL: not given. Errors are printed. */
+pqi_cli_exit pqi_cli_tls_files(const char *ca, const char *cert, const char *key);
+
 /* HOST, HOST:PORT, [IPV6]:PORT or /PATH; *port 0: none was given. Errors are printed. */
 #define PQI_CLI_HOST_MAX 256
 pqi_cli_exit pqi_cli_split_broker(const char *s, char host[PQI_CLI_HOST_MAX], uint16_t *port);

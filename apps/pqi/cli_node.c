@@ -53,6 +53,9 @@ static pqi_cli_exit open_node(const pqi_cli_node_args *a, const char *password,
         .key_file = a->tls_key_file,
     };
     pqi_cli_exit rc = pqi_cli_split_broker(a->broker ? a->broker : "127.0.0.1", host, &mqtt.port);
+    if (rc == PQI_CLI_OK) {
+        rc = pqi_cli_tls_files(a->ca_file, a->cert_file, a->tls_key_file);
+    }
     if (rc != PQI_CLI_OK) {
         return rc;
     }

@@ -162,7 +162,10 @@ pqi_cli_exit pqi_cmd_bench(const pqi_cli_command *self, int argc, char **argv)
     if (rc != PQI_CLI_GO) {
         return rc;
     }
-    if (argc > 1 || (argc == 1 && (timing || !is_group(argv[0])))) {
+    if (argc == 1 && !timing && !is_group(argv[0])) {
+        return pqi_cli_usage(self, "there is no group %s", argv[0]);
+    }
+    if (argc > 1 || (argc == 1 && timing)) {
         return pqi_cli_usage(self, "bench takes one group at most, and none with --timing");
     }
     only = argc == 1 ? argv[0] : NULL;

@@ -45,7 +45,9 @@ pqi_cli_exit pqi_ca_ready(ca_common *c, const pqi_cli_command *self)
         return PQI_CLI_OK;
     }
     wipe(c);
-    return pqi_cli_why(st, pqi_host_ca_why());
+    return st == PQI_ERR_MISSING
+               ? pqi_cli_fail(PQI_CLI_ENV, "pqi ca init makes one", "%s", pqi_host_ca_why())
+               : pqi_cli_why(st, pqi_host_ca_why());
 }
 
 void pqi_ca_done(ca_common *c)

@@ -28,9 +28,11 @@ static pqi_cli_exit issue_one(
     free(in.ptr);
     if (st != PQI_OK) {
         free(mem);
-        rc = pqi_cli_refused(st, pqi_host_ca_why());
-        (void)fprintf(stderr, "  in %s\n", path);
-        return rc;
+        char text[512];
+        const char *why = pqi_host_ca_why();
+        (void)snprintf(
+            text, sizeof text, "%s: %s", path, why[0] != '\0' ? why : pqi_status_text(st));
+        return pqi_cli_refused(st, text);
     }
     const char *to = c->out;
     if (out_dir != NULL) {

@@ -186,12 +186,22 @@ static void tell_session(const listen_args *a, const pqi_event *ev)
     }
 }
 
+/* Some texts of libmosquitto end with a full stop. */
+static void tell_offline(const listen_args *a, const char *text)
+{
+    size_t n = strlen(text);
+    n -= n != 0 && text[n - 1] == '.' ? 1u : 0u;
+    (void)fprintf(stderr, "pqi: broker %s: %.*s; trying again\n",
+        a->node.broker ? a->node.broker : "127.0.0.1", (int)n, text);
+}
+
 static pqi_cli_exit loop(const listen_args *a, pqi_cli_node *cli)
 {
     pqi_host_node *node = cli->node;
     const char *dir = a->node.dir ? a->node.dir : ".";
     const double end = a->timeout ? pqi_cli_seconds() + (double)a->timeout : 0;
     uint64_t seen = 0;
+    bool met = false; /* the broker */
     while (!stop && (a->count == 0 || seen < a->count)) {
         if (a->timeout && pqi_cli_seconds() >= end) {
             break;
@@ -201,6 +211,7 @@ static pqi_cli_exit loop(const listen_args *a, pqi_cli_node *cli)
         if (st != PQI_OK) {
             return pqi_cli_status(st, "receiving");
         }
+        met = met || pqi_host_mqtt_connected(pqi_host_node_mqtt(node)) != 0;
         pqi_cli_session_report(cli, dir, true, false);
         tell_session(a, &ev.ev);
         pqi_cli_exit told = tell_control(a, pqi_host_node_endpoint(node), &ev);
@@ -225,8 +236,12 @@ static pqi_cli_exit loop(const listen_args *a, pqi_cli_node *cli)
             (void)fprintf(stderr, "pqi: broker: refused the subscription to %.*s\n",
                 (int)ev.topic.len, (const char *)ev.topic.ptr);
         } else if (ev.kind == PQI_NODE_OFFLINE && !a->quiet) {
-            (void)fprintf(stderr, "pqi: broker: %s; trying again\n", ev.text);
+            tell_offline(a, ev.text);
         }
+    }
+    if (!met && !stop) {
+        return pqi_cli_fail(PQI_CLI_ENV, "check --broker, and that it is reachable",
+            "no answer of the broker for %llu s", (unsigned long long)a->timeout);
     }
     if (a->count && seen < a->count && !stop) {
         return pqi_cli_fail(PQI_CLI_FAILED,

@@ -419,6 +419,9 @@ pqi_cli_exit pqi_cmd_send(const pqi_cli_command *self, int argc, char **argv)
     if (!a.to || (!a.topic && !a.mailbox) || argc != 1) {
         return pqi_cli_usage(self, "--to, --topic or --mailbox, and one MESSAGE are needed");
     }
+    if (a.topic && strpbrk(a.topic, "+#")) {
+        return pqi_cli_usage(self, "a topic to publish on has no + and no #: %s", a.topic);
+    }
     if (a.mailbox && !mailbox_topic(&a)) {
         return pqi_cli_usage(
             self, "--mailbox goes without --topic and has 1 to 32 of A-Z a-z 0-9 _ . -");

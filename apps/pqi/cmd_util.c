@@ -96,7 +96,8 @@ static const char *advice_of(pqi_status st)
         const char *text;
     } table[] = {
         {PQI_ERR_ROLLBACK, "see the section RECOVERY of pqi-ca(1) or pqi-device(1)"},
-        {PQI_ERR_STORAGE, "check the disk, its space and who owns the directory"},
+        {PQI_ERR_STORAGE,
+            "check the names, who owns and may read the files, and the space on the disk"},
         {PQI_ERR_DECODE, "pqi inspect FILE tells what the file is"},
         {PQI_ERR_STATE, NULL},
         {PQI_ERR_LIMIT, NULL},

@@ -263,6 +263,18 @@ P
     result $? "listen says when nothing came"
     usage_error "a bad port" send --dir "$tmp/pump" --key-file "$tmp/pump.kek" \
         --broker localhost:99999 --to control --topic t x
+    run 3 listen --dir "$tmp/control" --key-file "$tmp/control.kek" --broker 127.0.0.1:1 --timeout 1 'plant/#' &&
+        grep -q '^pqi: broker 127.0.0.1:1: .*[a-z]; trying again$' "$err" &&
+        grep -q '^pqi: no answer of the broker for 1 s$' "$err"
+    result $? "listen without a broker says so and fails"
+    run 0 listen $(at control) --timeout 1 'plant/nothing' && [ ! -s "$out" ]
+    result $? "listen at a silent broker ends well"
+    run 3 send $(at pump) --tls-ca "$tmp/none.pem" --to control --topic plant/pump/x x && clear_error &&
+        grep -q 'cannot open .*none.pem: No such file' "$err"
+    result $? "a certificate file that is not there"
+    usage_error "a wildcard to publish on" send $(at pump) --to control --topic 'plant/pump/#' x
+    grep -q 'no + and no #: plant/pump/#' "$err"
+    result $? "... and says why"
     usage_error "a bad filter" listen $(at control) 'a/#/b'
     usage_error "a bad class" send $(at pump) --to control --topic t --class X x
     usage_error "no topic" send $(at pump) --to control x

@@ -39,6 +39,22 @@ hash=$(cat "$out")
 # shellcheck disable=SC2086
 done_with "ca init again gives the same hash" "$hash" \
     ca init $ca --root-dir root --root-key-file root.key --fleet plant-7
+head -c 31 ca.key >short.key
+cp ca.key open.key
+chmod 644 open.key
+: >none.pass
+# shellcheck disable=SC2086
+{
+    said "a key file that others may read" 3 "open.key is open to others (chmod 600)" \
+        ca list --dir ca --key-file open.key
+    said "a short key file" 3 "short.key has 31 bytes, and needs 32" ca list --dir ca --key-file short.key
+    said "a folder as key file" 3 "is not a file" ca list --dir ca --key-file ca/keys
+    said "an empty passphrase file" 3 "has 0 bytes, and needs 1" ca init --dir ca5 --root-dir root5 --fleet x \
+        --passphrase-file none.pass
+    said "an agent takes no key file" 2 "takes no key file" device init --dir d9 --id d9 --root-hash "$hash" \
+        --provider 'agent:/none?store=a' --key-file ca.key
+    said "a CA is no device" 3 "there are keys but no device in ca:" device status $ca
+}
 # shellcheck disable=SC2086
 said "ca init for another fleet" 1 "already the CA of another fleet" \
     ca init $ca --root-dir root --root-key-file root.key --fleet plant-8
@@ -102,7 +118,7 @@ done
     said "join with a file that is no challenge" 1 "this is not a challenge" \
         device join $p1 --out x p1.key
     said "install before there is a grant" 3 "cannot open" device install $p1 --out x p1.grant
-    said "issue of something else" 1 "not a join request" ca issue $ca --out x p1.chal
+    said "issue of something else" 1 "p1.chal: this is not a join request" ca issue $ca --out x p1.chal
     mkdir grants
     done_with "issue for both" "issued 2 of 2" ca issue $ca --out-dir grants p1.join p2.join
     done_with "the same request gives the same grant" "issued before" \

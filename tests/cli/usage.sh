@@ -73,6 +73,8 @@ usage_error "a value that is no number" bench --seconds abc
 usage_error "a value out of range" bench --seconds -1
 usage_error "an infinite value" bench --seconds inf
 usage_error "a group that is none" bench sessions
+grep -q "there is no group sessions" "$err"
+result $? "... and names it"
 usage_error "two groups" bench kem sig
 usage_error "a group of t values" bench --timing kem
 usage_error "a fleet of none" bench fleet --sessions 0
@@ -145,4 +147,22 @@ f = {x["operation"]: x["value"] for x in json.load(open(sys.argv[1]))["figures"]
 assert f["sessions"] == 50 and f["session"] <= 2008 and f["sessions-of-a-peer"] * 50 < f["memory"]
 assert all(f[k] > 0 for k in ("lookup", "open-256-cold", "poll-idle", "make-all"))' "$out" 2>>"$err"
 result $? "bench fleet fills an endpoint and reads its messages"
+
+agent=${pqi%/pqi}/pqi-agent
+agent_said() { # NAME CODE TEXT ARGUMENT...
+    name=$1
+    code=$2
+    text=$3
+    shift 3
+    "$agent" "$@" >"$out" 2>"$err"
+    [ $? = "$code" ] && [ ! -s "$out" ] && head -n 1 "$err" | grep -qxF -- "pqi-agent: $text"
+    result $? "$name"
+}
+if [ -x "$agent" ]; then
+    agent_said "pqi-agent without an option" 2 "--config FILE is needed"
+    agent_said "pqi-agent with an unknown option" 2 "unknown option --conf" --conf x
+    agent_said "pqi-agent with a second unknown option" 2 "unknown option --chek" --config x --chek
+    agent_said "pqi-agent without its file" 2 "--config takes a file" --config
+    agent_said "pqi-agent without its log" 3 "cannot read nothing: No such file or directory" --verify-audit nothing
+fi
 finish

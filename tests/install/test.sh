@@ -73,6 +73,17 @@ conformance() {
     [ "$(grep -c '^ok' tap)" = 3 ] || return 1
     ! ./conformance "$tmp/c/dir" key what:ever >tap
 }
+# The example of the README, as it stands there. Without a device it says so.
+readme() {
+    # shellcheck disable=SC2016 # backquotes of Markdown
+    sed -n '/^## In a program/,/^## /{/^```c$/,/^```$/{/^```/d;p}}' "$here/../../README.md" >"$tmp/readme.c"
+    # shellcheck disable=SC2046 # flags are words
+    cc -std=c11 -Wall -Wextra -Wpedantic -Werror -o "$tmp/readme" "$tmp/readme.c" $(pc --cflags --libs pqi) ||
+        return 1
+    cd "$tmp" || return 1
+    LD_LIBRARY_PATH=$(pc --variable=libdir pqi) ./readme 2>readme.err
+    [ $? = 1 ] && grep -qx 'there is no device in control' readme.err
+}
 soname() {
     so=$(find "$prefix" -name 'libpqi.so.0.*')
     objdump -p "$so" | grep -Eq 'SONAME +libpqi\.so\.0$' || return 1
@@ -80,17 +91,19 @@ soname() {
     nm -D --defined-only "$so" | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' >"$tmp/names"
     [ -s "$tmp/names" ] && ! grep -v '^pqi_' "$tmp/names"
 }
-echo "1..7"
+echo "1..8"
 check "cmake --install" cmake --install "$build" --prefix "$prefix"
 check "pkg-config, static core" by_static
 check "find_package(pqi): pqi::core, pqi::shared" by_cmake
 check "add_subdirectory: pqi::core" by_subproject
 if has_shared; then
     check "pkg-config, shared library" by_shared
+    check "the example of the README" readme
     check "libpqi.so has its soname and exports only pqi_*" soname
     check "the conformance suite builds and runs from share/pqi" conformance
 else
     skip "pkg-config, shared library"
+    skip "the example of the README"
     skip "libpqi.so has its soname and exports only pqi_*"
     skip "the conformance suite builds and runs from share/pqi"
 fi

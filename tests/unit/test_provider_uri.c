@@ -330,7 +330,7 @@ static void agents_need_no_key(void **state)
     pqi_provider *p = NULL;
     make(0);
     r.cfg.kek.provider = "agent:/nonexistent/socket?store=x";
-    refused(PQI_ERR_ARG, "agent has the key");
+    refused(PQI_ERR_ARG, "takes no key file");
     r.cfg.kek.passphrase = (pqi_cspan){NULL, 0};
     assert_true(open_dir(&p) != PQI_OK);
     assert_null(p);

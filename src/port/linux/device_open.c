@@ -78,7 +78,10 @@ static pqi_status store_why(pqi_status st, const char *dir)
         return pqi_why(st, "the records in %s are damaged or cannot be read", dir);
     }
     if (st == PQI_ERR_MISSING) {
-        return pqi_why(st, "the device whose records belong in %s is not initialised", dir);
+        return pqi_why(st,
+            "there are keys but no device in %s: it was made by another command, or pqi device "
+            "init was cut off",
+            dir);
     }
     return pqi_why(st, "cannot read the records in %s: %s", dir, pqi_status_text(st));
 }
@@ -110,12 +113,12 @@ static pqi_status open_record(pqi_host_device *d, int create)
         st = no_records(d);
     }
     if (st != PQI_OK) {
-        return store_why(st, state);
+        return store_why(st, st == PQI_ERR_MISSING ? d->cfg.dir : state);
     }
     st = pqi_store_open(
         &d->store, d->provider, &d->nvm.nvm, "identity", PQI_SLOT_IDENTITY, d->buf, d->plain, &len);
     if (st == PQI_ERR_MISSING) {
-        return create ? PQI_OK : pqi_why(st, "the device in %s is not initialised", d->cfg.dir);
+        return create ? PQI_OK : store_why(st, d->cfg.dir);
     }
     if (st != PQI_OK) {
         return store_why(st, state);

@@ -2,6 +2,7 @@
 #include "port/linux/kek.h"
 
 #include "port/linux/ossl.h"
+#include "port/linux/why.h"
 
 #include <pqi/wipe.h>
 
@@ -174,6 +175,27 @@ static pqi_status read_source(const pqi_host_kek_source *src, uint8_t buf[FILE_M
         *n = line_len(buf, *n);
     }
     return st;
+}
+
+void pqi_kek_explain(const pqi_host_kek_source *src)
+{
+    const char *path = src->key_file != NULL ? src->key_file : src->passphrase_file;
+    struct stat s;
+    if (path == NULL || stat(path, &s) != 0) {
+        return;
+    }
+    if (!S_ISREG(s.st_mode)) {
+        (void)pqi_why(PQI_ERR_STORAGE, "the key file %s is not a file", path);
+    } else if (s.st_uid != geteuid() && s.st_uid != 0) {
+        (void)pqi_why(PQI_ERR_STORAGE, "the key file %s must belong to you or to root", path);
+    } else if ((s.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+        (void)pqi_why(PQI_ERR_STORAGE, "the key file %s is open to others (chmod 600)", path);
+    } else if (s.st_size > (off_t)FILE_MAX) {
+        (void)pqi_why(PQI_ERR_STORAGE, "the key file %s has more than %u bytes", path, FILE_MAX);
+    } else if (s.st_size == 0 || (src->key_file != NULL && s.st_size < (off_t)FILE_MIN)) {
+        (void)pqi_why(PQI_ERR_STORAGE, "the key file %s has %u bytes, and needs %u or more", path,
+            (unsigned)s.st_size, src->key_file != NULL ? FILE_MIN : 1u);
+    }
 }
 
 pqi_status pqi_kek_secret(const pqi_host_kek_source *src, uint8_t *out, size_t *len)

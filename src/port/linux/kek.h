@@ -35,6 +35,10 @@ PQI_MUST_CHECK pqi_status pqi_kek_new_params(const pqi_host_kek_source *src, pqi
 PQI_MUST_CHECK pqi_status pqi_kek_derive(
     const pqi_host_kek_source *src, const pqi_kek_params *params, uint8_t *kek);
 
+/* After PQI_ERR_STORAGE: what is wrong with the file of the source goes to pqi_why(); says nothing of a good
+ * one. Only looks: what was refused stays refused. */
+void pqi_kek_explain(const pqi_host_kek_source *src);
+
 /* How many sources are given. */
 unsigned pqi_kek_sources(const pqi_host_kek_source *src);
 

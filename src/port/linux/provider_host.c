@@ -283,7 +283,8 @@ static pqi_status check_source(const pqi_host_kek_source *kek, pqi_scheme scheme
         return PQI_ERR_ARG;
     }
     if (scheme == PQI_SCHEME_AGENT && n != 0) {
-        return pqi_why(PQI_ERR_ARG, "the agent has the key: give it a key file, and none here");
+        return pqi_why(PQI_ERR_ARG,
+            "agent: takes no key file, passphrase or credential: its own configuration names them");
     }
     return n > 1 ? pqi_why(PQI_ERR_ARG, "one password or PIN from one source is enough") : PQI_OK;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "port/linux/why.h"
 
+#include "port/linux/kek.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -155,7 +157,11 @@ pqi_status pqi_keys_open(pqi_provider **out, const pqi_algs *algs, const char *d
     cfg.dir = dir;
     cfg.kek = *kek;
     cfg.create = create;
-    return pqi_host_provider_open(out, &cfg);
+    st = pqi_host_provider_open(out, &cfg);
+    if (st == PQI_ERR_STORAGE && why_[0] == '\0') {
+        pqi_kek_explain(kek);
+    }
+    return st;
 }
 
 pqi_status pqi_keys_why(pqi_status st, const char *what, const char *dir)
