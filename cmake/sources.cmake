@@ -379,6 +379,7 @@ set(PQI_CLI_SOURCES
     apps/pqi/inspect_text.c
     apps/pqi/cmd_selftest.c
     apps/pqi/inspect_announce.c
+    apps/pqi/inspect_files.c
     apps/pqi/inspect_answer.c
     apps/pqi/inspect_control.c
     apps/pqi/inspect_fields.c

@@ -67,6 +67,12 @@ pqi_status pqi_inspect_attest_policy(
     const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
 pqi_status pqi_inspect_attest_ask(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
 pqi_status pqi_inspect_evidence(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
+pqi_status pqi_inspect_provider(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
+pqi_status pqi_inspect_wrapped(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
+pqi_status pqi_inspect_counters(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
+pqi_status pqi_inspect_slot(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
+pqi_status pqi_inspect_quote(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
+pqi_status pqi_inspect_eventlog(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
 bool pqi_inspect_is_session(uint8_t type); /* the first byte of a packet of sessions? */
 pqi_status pqi_inspect_v1(const pqi_inspect_ctx *c, pqi_cspan in, pqi_inspect_result *out);
 

@@ -4,6 +4,7 @@
 
 #include <pqi/control.h>
 #include <pqi/endpoint.h>
+#include <pqi/provider_soft.h>
 #include <pqi/role.h>
 
 #include <string.h>
@@ -89,6 +90,25 @@ static const kind kinds[] = {
         {PQI_LIT("\x79")}, {NULL, 0}, PQI_ATTEST_EVIDENCE_MAX, pqi_inspect_evidence},
     {"answer", "an answer of a control plane",
         {PQI_LIT("\x77")}, {NULL, 0}, PQI_ANSWER_HEAD + PQI_MANIFEST_MAX, pqi_inspect_answer},
+    {"provider file", "a provider's file of keys",
+        {PQI_LIT("PQIP")}, {NULL, 0}, PQI_INSPECT_MAX, pqi_inspect_provider},
+    {"wrapped key", "a provider's wrapped key",
+        {PQI_LIT("PQIR")}, {NULL, 0}, PQI_INSPECT_MAX, pqi_inspect_wrapped},
+    {"counter file", "a provider's file of counters",
+        {PQI_LIT("PQC1")}, {NULL, 0}, PQI_SOFT_COUNTERS_LEN, pqi_inspect_counters},
+    {"counter file", "a provider's file of counters",
+        {PQI_LIT("PQC2")}, {NULL, 0}, PQI_SOFT_COUNTERS_MAX, pqi_inspect_counters},
+    {"record", "a slot of a record",
+        {PQI_LIT("PQIS")}, {NULL, 0}, PQI_INSPECT_MAX, pqi_inspect_slot},
+    {"journal", "a slot of a journal",
+        {PQI_LIT("PQIJ")}, {NULL, 0}, PQI_INSPECT_MAX, pqi_inspect_slot},
+    /* TPM2B_ATTEST behind its length: TPM_GENERATED_VALUE, TPM_ST_ATTEST_QUOTE */
+    {"quote", "a quote of a TPM",
+        {PQI_LIT("\0")}, {PQI_LIT("\xff\x54\x43\x47\x80\x18")}, PQI_QUOTE_MAX, pqi_inspect_quote},
+    /* PCR 0, EV_NO_ACTION, little-endian (TCG PFP section 10.4.1) */
+    {"event log", "an event log of firmware",
+        {PQI_LIT("\0\0\0\0\3\0\0\0")}, {PQI_LIT("Spec ID Event03")}, PQI_EVENTLOG_MAX,
+        pqi_inspect_eventlog},
 };
 /* clang-format on */
 

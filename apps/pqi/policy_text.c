@@ -219,6 +219,42 @@ static bool read_rule(reader *r, const rule *u, char *value)
     return ok || wrong(r, "a value that @ does not take", u->key);
 }
 
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Undoes put_prefix() in place: \\ and \xHH. */
+static bool read_prefix(reader *r, char *text, pqi_cspan *out)
+{
+    char *to = text;
+    for (const char *at = text; *at != '\0'; at++) {
+        if (*at != '\\') {
+            *to++ = *at;
+            continue;
+        }
+        int high = -1, low = -1;
+        if (at[1] == 'x') {
+            high = hex_digit(at[2]);
+            low = high < 0 ? -1 : hex_digit(at[3]);
+        } else if (at[1] == '\\') {
+            high = '\\' >> 4;
+            low = '\\' & 15;
+        }
+        if (high < 0 || low < 0 || (high | low) == 0) {
+            return wrong(r, "a \\ in a prefix is written \\\\, and other bytes \\xHH: \"@\"", at);
+        }
+        at += at[1] == 'x' ? 3 : 1;
+        *to++ = (char)(high << 4 | low);
+    }
+    *out = (pqi_cspan){(const uint8_t *)text, (size_t)(to - text)};
+    *to = '\0';
+    return true;
+}
+
 /* "SUBJECT PREFIX RIGHTS CLASSES", the subject * for everybody. */
 static bool read_acl(reader *r, char *value)
 {
@@ -244,7 +280,9 @@ static bool read_acl(reader *r, char *value)
         return wrong(r, "\"@\" is no device id and no *", f[0]);
     }
     a->subject = all ? (pqi_cspan){NULL, 0} : id;
-    a->prefix = (pqi_cspan){(const uint8_t *)f[1], strlen(f[1])};
+    if (!read_prefix(r, f[1], &a->prefix)) {
+        return false;
+    }
     if (!read_set(f[2], rights, "+,", &a->rights)) {
         return wrong(r, "rights are pub, sub or pub+sub, not \"@\"", f[2]);
     }
@@ -264,7 +302,7 @@ static bool prefix_ok(const reader *r, pqi_cspan prefix)
            wrong(r, "\"@\" is no prefix of topics", (const char *)prefix.ptr);
 }
 
-static bool read_fail_safe(reader *r, const char *value)
+static bool read_fail_safe(reader *r, char *value)
 {
     if (r->p->n_fail_safe == PQI_POLICY_FAIL_SAFE) {
         return wrong(r, "there are more fail-safe lines than a policy holds", "");
@@ -272,7 +310,10 @@ static bool read_fail_safe(reader *r, const char *value)
     if (*value == '\0' || strpbrk(value, " \t") != NULL) {
         return wrong(r, "fail-safe takes one prefix of topics", "");
     }
-    const pqi_cspan prefix = {(const uint8_t *)value, strlen(value)};
+    pqi_cspan prefix;
+    if (!read_prefix(r, value, &prefix)) {
+        return false;
+    }
     r->p->fail_safe[r->p->n_fail_safe++] = prefix;
     return prefix_ok(r, prefix);
 }

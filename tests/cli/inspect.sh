@@ -333,4 +333,42 @@ done
 run 0 inspect --root manifest --root-hash "$(cat hash)" cert revocations manifest &&
     [ "$(grep -c '^signatures\?: *verified' "$out")" = 3 ]
 result $? "real certificate, log and manifest verify under the hash that ca init printed"
+# ---- what lies on a disk, and what a TPM gives
+
+seeds=$top/tests/fuzz/corpus
+tail -c +2 "$seeds/provider_files/provider" >provider.pqi
+tail -c +2 "$seeds/provider_files/counters" >counters.pqi
+printf 'PQIR\001abcdefghijklmnopwrapped' >root.pqi
+{ printf 'PQIS\000\001\000\000\000\000\000\000\000\000\000\005\000\000\000\050' && head -c 40 provider.pqi; } >peers.1
+sed 's/^PQIS/PQIJ/' peers.1 >s.1
+run 0 inspect --json provider.pqi && holds '(v["object"] == "provider file" and v["state"] == "ready" and
+    v["salt"] == "05" * 16 and v["encrypted_bytes"] == 128 and len(v) == 6)'
+result $? "a provider's file of keys shows its header alone"
+run 0 inspect --json counters.pqi && holds '(v["object"] == "counter file" and v["counters"] == {"slot_1": 5} and
+    v["mac"]["state"] == "not checked")'
+result $? "a file of counters"
+run 0 inspect --json root.pqi && holds '(v["object"] == "wrapped key" and v["wrapped_bytes"] == 7 and len(v) == 4)'
+result $? "a wrapped key"
+run 0 inspect --json peers.1 && holds '(v["object"] == "record" and v["generation"] == 5 and v["slot"] == 1 and
+    v["sealed_bytes"] == 40)' && run 0 inspect --json s.1 && holds '(v["object"] == "journal")'
+result $? "slots of a record and of a journal"
+run 0 inspect --json "$seeds/quote/three_pcrs" && holds '(v["object"] == "quote" and v["pcrs"] == "0 2 7" and
+    v["reset_count"] == 2 and v["signature"]["state"] == "not checked")'
+result $? "a quote"
+run 0 inspect --json "$seeds/eventlog/four_events" && holds '(v["object"] == "event log" and v["events"] == 4 and
+    sorted(v["pcrs"]) == ["pcr_0", "pcr_2", "pcr_7"])'
+result $? "an event log"
+for f in provider.pqi counters.pqi root.pqi peers.1 s.1; do
+    head -c 21 "$f" >short
+    head -c 9 /dev/zero >>short
+    [ "$f" = root.pqi ] && printf 'PQIR\002abcdefghijklmnopwrapped' >short
+    refused "a damaged $f" 'looks like a' short
+done
+{ cat peers.1 && printf x; } >short
+refused "a slot with a byte behind it" 'looks like a slot of a record' short
+head -c 100 "$seeds/quote/three_pcrs" >short
+refused "a quote that is cut off" "looks like a quote of a TPM" short
+head -c 100 "$seeds/eventlog/four_events" >short
+refused "an event log that is cut off" "looks like an event log of firmware" short
+
 finish

@@ -109,6 +109,10 @@ bad "acl = pump-1 plant read L" "rights are pub"
 bad "acl = pump-1 plant pub X" "classes are L, M, H, S"
 bad "fail-safe = plant/+/stop" '"plant/+/stop" is no prefix of topics'
 bad "fail-safe = a b" "fail-safe takes one prefix"
+bad 'fail-safe = a\b' 'a \ in a prefix is written'
+bad 'fail-safe = a\x2' 'a \ in a prefix is written'
+bad 'acl = * a\x00b pub L' 'a \ in a prefix is written'
+bad 'acl = * a\x2b pub L' '"a+" is no prefix of topics'
 printf 'version = 2\nfresh = 4\nfresh = 5\n' >bad.txt
 said "a key twice" 1 "line 3: fresh stands there twice" policy show bad.txt
 printf 'version = 2\nfresh = 48\n' >bad.txt
@@ -148,6 +152,8 @@ open("steer.cbor", "wb").write(b)'
         grep -qxF 'fail-safe = p\x0afresh\x20=\x204\x1b' "$out" && grep -qxF 'acl = * a\x20pub\x20L\x0d\xc2\x9b2K sub L' "$out" &&
         run 1 policy diff full.cbor steer.cbor && [ "$(wc -l <"$out")" = 4 ]
     result $? "prefixes of a policy show as one word each"
+    run 0 policy show steer.cbor && cp "$out" steer.txt && run 0 policy diff steer.cbor steer.txt
+    result $? "and are read back from there as they were"
     run 0 policy verify --root root.cbor full.cbor
     result $? "it verifies"
     run 0 policy show --root root.cbor full.cbor && grep -q '^# policy 3, .* made at tick 40' "$out" &&

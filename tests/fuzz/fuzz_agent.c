@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The key agent: frames of both directions (what decodes is written again as the same bytes), access rules
- * and configuration. The first byte of the input says which. */
+ * The key agent: frames of both directions (what decodes is written again as the same bytes), access rules,
+ * configuration and lines of its log. The first byte of the input says which. */
+#include "port/linux/agent_audit_line.h"
 #include "port/linux/agent_server.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,11 +76,36 @@ static void config(pqi_cspan in)
     }
 }
 
+/* A line that reads has the hash that it ends with; only the line that follows on its chain moves the hash. */
+static void log_line(pqi_cspan in)
+{
+    const char *line = (const char *)in.ptr;
+    char hex[2 * PQI_AGENT_HASH + 1];
+    uint64_t seq = 0;
+    uint8_t hash[PQI_AGENT_HASH] = {0}, chain[PQI_AGENT_HASH] = {0x5a}, mark[PQI_AGENT_HASH];
+    const bool reads = pqi_agent_line_read(line, in.len, &seq, hash);
+    if (!reads && hash[0] != 0) {
+        abort();
+    }
+    for (size_t i = 0; i < PQI_AGENT_HASH; i++) {
+        (void)snprintf(hex + 2 * i, 3, "%02x", hash[i]);
+    }
+    if (reads && strncmp(hex, line + in.len - 2 * PQI_AGENT_HASH - 2, sizeof hex - 1) != 0) {
+        abort();
+    }
+    memcpy(mark, chain, sizeof mark);
+    const bool good = pqi_agent_line_check(&pqi_classic_openssl, line, in.len, chain);
+    if ((good && (!reads || memcmp(chain, hash, sizeof hash) != 0)) ||
+        (!good && memcmp(chain, mark, sizeof mark) != 0)) {
+        abort();
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static void (*const parts[])(pqi_cspan in) = {request, response, rules, config};
+    static void (*const parts[])(pqi_cspan in) = {request, response, rules, config, log_line};
     if (size != 0) {
-        parts[data[0] % 4u]((pqi_cspan){data + 1, size - 1});
+        parts[data[0] % 5u]((pqi_cspan){data + 1, size - 1});
     }
     return 0;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "port/linux/agent_audit_line.h"
 
+#include "base/hex.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -165,18 +167,21 @@ bool pqi_agent_line_read(const char *line, size_t len, uint64_t *seq, uint8_t ha
         n++;
     }
     digits[n - at] = '\0';
-    char hex[2 * PQI_AGENT_HASH + 1];
-    memcpy(hex, line + len - 2 - 2 * PQI_AGENT_HASH, 2 * PQI_AGENT_HASH);
-    hex[2 * PQI_AGENT_HASH] = '\0';
-    for (size_t i = 0; i < PQI_AGENT_HASH; i++) {
-        const char pair[5] = {'0', 'x', hex[2 * i], hex[2 * i + 1], '\0'};
-        uint64_t v = 0;
-        if (!pqi_agent_number(pair, 255u, &v)) {
+    const char *hex = line + len - 2 - 2 * PQI_AGENT_HASH;
+    for (size_t i = 0; i < 2 * PQI_AGENT_HASH; i++) { /* nothing covers these: one spelling */
+        if (!((hex[i] >= '0' && hex[i] <= '9') || (hex[i] >= 'a' && hex[i] <= 'f'))) {
             return false;
         }
-        hash[i] = (uint8_t)v;
     }
-    return pqi_agent_number(digits, UINT64_MAX, seq);
+    uint8_t got[PQI_AGENT_HASH];
+    size_t got_len = 0;
+    if (pqi_hex_decode((pqi_cspan){(const uint8_t *)hex, 2 * PQI_AGENT_HASH},
+            (pqi_span){got, sizeof got}, &got_len) != PQI_OK ||
+        !pqi_agent_number(digits, UINT64_MAX, seq)) {
+        return false;
+    }
+    memcpy(hash, got, sizeof got);
+    return true;
 }
 
 bool pqi_agent_line_check(
